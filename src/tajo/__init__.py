@@ -1,0 +1,3 @@
+"""Tajo connects Zoom to Brevo."""
+
+__version__ = "0.1.0"
