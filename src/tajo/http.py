@@ -135,7 +135,8 @@ class Http:
                 data = await _read(response, origin)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise TransientError(f"no connection ({_name(error)})", origin=origin) from None
-        except httpx2.TransportError as error:
+        except (httpx2.RequestError, ConnectionError) as error:
+            # Broken off, or a body that does not unpack; an application in process breaks off with the bare error.
             raise TransientError(f"no answer ({_name(error)})", origin=origin, ambiguous=True) from None
         names = {name.lower(): value for name, value in response.headers.items()}
         return Reply(int(response.status_code), names, data)

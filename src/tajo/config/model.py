@@ -1,0 +1,144 @@
+"""The typed model of `tajo.yml`: every setting with its default and meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from pydantic import BaseModel, Field, PrivateAttr
+
+from tajo.brevo.config import BrevoConfig
+from tajo.config.mapping import FieldMapping, Mapped
+from tajo.config.source import Missing, Source
+from tajo.config.values import Database, DatabaseUrl, Duration, Email, Number, Part, Secret, Text, WebAddress
+from tajo.connectors.zoom.config import ZoomConfig
+from tajo.core.errors import ConfigError
+
+# The variable that the templates and the documentation use for a setting.
+USUAL_VARIABLES: Mapping[str, str] = {
+    "connectors.zoom.account_id": "ZOOM_ACCOUNT_ID",
+    "connectors.zoom.client_id": "ZOOM_CLIENT_ID",
+    "connectors.zoom.client_secret": "ZOOM_CLIENT_SECRET",
+    "connectors.zoom.webhook.secret_token": "ZOOM_WEBHOOK_SECRET",
+    "connectors.zoom.webhook.verification_token": "ZOOM_VERIFICATION_TOKEN",
+    "brevo.api_key": "BREVO_API_KEY",
+}
+
+
+class ConnectorsConfig(Part):
+    """One group for each connector."""
+
+    zoom: ZoomConfig = Field(default=ZoomConfig(), description="Zoom: registrants and attendees.")
+
+
+class EventsConfig(Part):
+    """The Brevo events that automations start from."""
+
+    max_age: Duration = Field(
+        default=timedelta(hours=72),
+        description="Events and mails go out only for sessions that ended at most this ago.",
+    )
+    operator: Email | None = Field(
+        default=None,
+        description="Contact that also gets started, ended and recording_ready, so that a meeting nobody registered "
+        "for can start an automation.",
+    )
+
+
+class ServerConfig(Part):
+    """What `tajo serve` listens on."""
+
+    host: Text = Field(default="127.0.0.1", description="The address to listen on; 0.0.0.0 for every one.")
+    port: Number = Field(default=8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    public_url: WebAddress | None = Field(
+        default=None, description="The address under which Zoom and people reach the service."
+    )
+
+
+class RetentionConfig(Part):
+    """How long data is kept."""
+
+    raw_payloads: Duration = Field(default=timedelta(days=30), description="How long bodies of webhooks are kept.")
+
+
+class Config(Part):
+    """A whole configuration, checked and frozen."""
+
+    connectors: ConnectorsConfig = Field(default=ConnectorsConfig(), description="What is connected to Brevo.")
+    field_mapping: Mapped | None = Field(
+        default=None,
+        description="Which field goes into which Brevo attribute; question: holds titles of registration questions.",
+    )
+    brevo: BrevoConfig = Field(default=BrevoConfig(), description="The Brevo account that is written to.")
+    events: EventsConfig = Field(default=EventsConfig(), description="Events for Brevo's automations.")
+    database_url: Database = Field(
+        default=DatabaseUrl("sqlite:///tajo.db"),
+        description="Where everything is kept: a SQLite file (received webhooks in a second file beside it), "
+        "or postgresql://…",
+    )
+    server: ServerConfig = Field(default=ServerConfig(), description="What tajo serve listens on.")
+    retention: RetentionConfig = Field(default=RetentionConfig(), description="How long data is kept.")
+
+    _source: Source = PrivateAttr(default_factory=Source)
+
+    @classmethod
+    def of(cls, settings: object, source: Source, *, context: Mapping[str, object]) -> Config:
+        """The checked configuration that remembers its source. Raises pydantic's ValidationError."""
+        config = cls.model_validate(settings, context=dict(context))
+        config._source = source
+        return config
+
+    @property
+    def file(self) -> str:
+        """The file's name as it was given; "config" for a mapping out of a program."""
+        return self._source.name
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What works but should not stay, one line each."""
+        return self._source.warnings
+
+    @property
+    def missing(self) -> tuple[Missing, ...]:
+        """The settings that name a variable which is not set."""
+        return self._source.missing
+
+    def mapping_for(self, connector: str) -> FieldMapping:
+        """The field mapping of a connector: its own, the one at the top, or the default."""
+        part = getattr(self.connectors, connector)
+        own: FieldMapping | None = part.field_mapping
+        return own or self.field_mapping or FieldMapping()
+
+    def is_written(self, key: str) -> bool:
+        """Whether the key ("connectors.zoom") stands in the configuration, with a value or without."""
+        return tuple(key.split(".")) in self._source.lines
+
+    def origin(self, key: str) -> str:
+        """Where the key stands, for errors about its value: "tajo.yml:7"."""
+        return self._source.origin(tuple(key.split(".")))
+
+    def value(self, key: str) -> object:
+        """The value of a key such as "connectors.zoom.plan". KeyError if there is no such setting."""
+        value: object = self
+        for step in key.split("."):
+            if not isinstance(value, BaseModel) or step not in type(value).model_fields:
+                raise KeyError(key)
+            value = getattr(value, step)
+        return value
+
+    def require(self, key: str) -> str:
+        """The text of a setting that a command cannot do without; secrets are revealed.
+
+        Raises ConfigError that names the variable to set, or the line to write.
+        """
+        value = self.value(key)
+        if value is not None:
+            return value.get_secret_value() if isinstance(value, Secret) else str(value)
+        variable = next((missing.name for missing in self.missing if missing.key == key), "")
+        if variable:
+            text, hint = f"needs {variable}, which is not set", "export it or put it in .env"
+        else:
+            usual = USUAL_VARIABLES.get(key)
+            line = f'{key.rpartition(".")[2]}: "${{{usual}}}"' if usual else key.rpartition(".")[2]
+            text, hint = "is not set", f"write {line} under {key.rpartition('.')[0] or 'the top'}"
+        raise ConfigError(f"{key} {text}", origin=self.origin(key), hint=hint)

@@ -1,0 +1,158 @@
+"""The files that `tajo init` writes: a commented tajo.yml and the .env.example beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tajo.core.errors import ConfigError
+
+TAJO_YML = """\
+# Tajo: Zoom to Brevo. 설정 파일
+#
+# "# text" explains, "#key: value" is a setting at its default: remove the # to change it.
+# (#으로 시작하는 "key: value" 줄은 기본값입니다. 바꾸려면 #을 지우세요.)
+# ${NAME} and ${NAME:-default} come from the environment, or from a file .env beside this one; $${ is a literal ${.
+
+connectors:
+  zoom:
+    # false: tajo sync ends with exit code 3, and the webhook route answers 503.
+    enabled: true
+
+    # The Server-to-Server OAuth app on marketplace.zoom.us, page "App Credentials". (앱 자격 증명)
+    account_id: "${ZOOM_ACCOUNT_ID}"
+    client_id: "${ZOOM_CLIENT_ID}"
+    client_secret: "${ZOOM_CLIENT_SECRET}"
+
+    # What is read; false means no call to Zoom and nothing written to Brevo for it. (동기화 항목)
+    sync:
+      participants: true
+      webinars: true
+      recordings: true
+
+    # The app's Secret Token, page "Feature". Only tajo serve needs it. (웹훅 시크릿)
+    webhook:
+      secret_token: "${ZOOM_WEBHOOK_SECRET}"
+
+    # Brevo lists: a number is the id of a list that exists, text is a name and the list is created.
+    # (숫자는 기존 목록의 ID, 텍스트는 새로 만들 목록의 이름)
+    lists:
+      meeting_participants: Zoom meeting participants
+      webinar_attendees: Zoom webinar attendees
+      webinar_registrants: Zoom webinar registrants
+      # Also, each without a default: webinar_no_shows, meeting_registrants.
+
+    # The account's plan, for Zoom's rate limits: free, pro, business (and all above it). (Zoom 요금제)
+    #plan: pro
+    # The share of those limits that Tajo may use; other apps of the account use the same ones.
+    #rate_share: 0.95
+
+    # Who is never written to Brevo. domains: your own company's, for example [example.com]. (제외 대상)
+    #exclude:
+    #  hosts: true
+    #  panelists: true
+    #  domains: []
+
+    # realtime: by webhooks. batch: by schedule. hybrid: both, so that a lost webhook is made up for. (동기화 방식)
+    #sync_mode: hybrid
+    # Cron, in UTC: minute hour day month weekday.
+    #schedule: "17 * * * *"
+    # How far back each run looks.
+    #sweep_window: 7d
+
+    # A session is complete once it is over for "after" and two reads, "every" so often, agree. At the deadline whoever
+    # was not seen is unknown.
+    #settle:
+    #  after: 1m
+    #  every: 5m
+    #  deadline: 2h
+    # Started again within this time, a meeting is the same meeting. (재시작 간격)
+    #restart_gap: 60m
+    # When more than this share of the absentees could hide among unidentified people, they are unknown, not no_show.
+    #unknown_above: 10%
+
+    # Logging: verbose, info, warning, error; debug is verbose whatever log_level says. (로그)
+    #debug: false
+    #log_level: info
+    #log_webhooks: false
+
+    #api_url: https://api.zoom.us/v2
+    #oauth_url: https://zoom.us/oauth
+
+# Field: BREVO_ATTRIBUTE. Without this block it is the one below. (필드 매핑)
+# Answers to registration questions go under "question", by the question's title:
+#   question: {"Where did you hear of us?": HEARD_FROM}
+field_mapping:
+  email: email
+  first_name: FIRSTNAME
+  last_name: LASTNAME
+  join_time: MEETING_JOIN_DATE
+  duration: MEETING_DURATION              # seconds; duration_minutes is another field
+  webinar_title: WEBINAR_NAME
+  attendance_status: ATTENDANCE_STATUS    # registered, attended, no_show, unknown, …
+  registration_source: UTM_SOURCE
+
+brevo:
+  api_key: "${BREVO_API_KEY}"
+  # Rate limits: general (every plan), advanced (Professional and Enterprise), extended (Enterprise).
+  #tier: general
+  #api_url: https://api.brevo.com/v3
+
+# Brevo events and mails go out only for sessions that ended at most this long ago. (이벤트 유효 시간)
+# operator: a contact of your own, such as ops@example.com, that also gets "started" and "ended".
+#events:
+#  max_age: 72h
+#  operator:
+
+# A SQLite file, or postgresql://user:password@host/name (then better as "${DATABASE_URL}"). (데이터베이스)
+#database_url: sqlite:///tajo.db
+
+# tajo serve. public_url: the https address under which Zoom reaches it. (서버)
+#server:
+#  host: 127.0.0.1
+#  port: 8000
+#  public_url:
+
+# How long the bodies of webhooks are kept. (보관 기간)
+#retention:
+#  raw_payloads: 30d
+"""
+
+ENV_EXAMPLE = """\
+# Copy to .env and fill in; keep .env out of version control. (.env로 복사한 뒤 값을 채우세요)
+
+# Brevo: Settings, "SMTP & API", "API keys"
+BREVO_API_KEY=
+
+# Zoom: marketplace.zoom.us, your Server-to-Server OAuth app, "App Credentials"
+ZOOM_ACCOUNT_ID=
+ZOOM_CLIENT_ID=
+ZOOM_CLIENT_SECRET=
+
+# Zoom: the same app, "Feature", "Secret Token"; only for tajo serve
+ZOOM_WEBHOOK_SECRET=
+"""
+
+TEMPLATES = {"tajo.yml": TAJO_YML, ".env.example": ENV_EXAMPLE}
+
+
+def write_templates(directory: Path) -> list[Path]:
+    """Write what is not there yet of tajo.yml and .env.example; returns what was written.
+
+    A file that is there is kept as it is. ConfigError if both are, or if one cannot be written.
+    """
+    written: list[Path] = []
+    for name, text in TEMPLATES.items():
+        path = directory / name
+        try:
+            # "x" creates or fails: nothing that appears in between is written over, nor the target of a link.
+            with path.open("x", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ConfigError(f"cannot be written ({error.strerror})", origin=str(path)) from None
+        written.append(path)
+    if not written:
+        both = " and ".join(str(directory / name) for name in TEMPLATES)
+        raise ConfigError(f"{both} exist already", hint="move them away first; nothing is written over a file")
+    return written

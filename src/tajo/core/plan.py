@@ -1,0 +1,123 @@
+"""What is wanted in Brevo, minus what we last wrote: the writes that are left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tajo.core.mapping import PHONE_ATTRIBUTES, Attribute
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What should be in Brevo for one e-mail. `lists` are Brevo list ids.
+
+    `withdrawn` marks somebody of whom nothing stands any more: written only if we wrote them before.
+    """
+
+    email: str
+    attributes: Mapping[str, Attribute]
+    lists: frozenset[int]
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What we last wrote for one e-mail: the ledger's line."""
+
+    email: str
+    attributes: Mapping[str, Attribute]
+    lists: frozenset[int]
+
+
+class Change(StrEnum):
+    CREATED = "created"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One contact's write: attributes to set, lists to join and to leave. Idempotent."""
+
+    email: str
+    change: Change
+    attributes: Mapping[str, Attribute]
+    join: frozenset[int] = frozenset()
+    leave: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All writes, in the order of the e-mails; `unchanged` counts people who need none.
+
+    `dropped` are (e-mail, attribute, why): a phone number that two people share goes to the first of them.
+    """
+
+    operations: tuple[Operation, ...]
+    unchanged: int
+    dropped: tuple[tuple[str, str, str], ...] = field(default=())
+
+
+def plan(
+    wanted: Iterable[Wanted], ledger: Mapping[str, Delivered], *, phones: Mapping[tuple[str, Attribute], str]
+) -> Plan:
+    """The operations that bring Brevo from what we last wrote to what is wanted.
+
+    `phones` says who already holds a phone number in the ledger: (attribute, number) → e-mail. Only memberships that
+    we wrote are ever removed, and an attribute that is no longer mapped is left as it is.
+    """
+    operations: list[Operation] = []
+    dropped: list[tuple[str, str, str]] = []
+    unchanged = 0
+    holders = dict(phones)
+    for each in sorted(wanted, key=lambda w: w.email):
+        before = ledger.get(each.email)
+        if before is None and each.withdrawn:
+            continue
+        attributes = _unshared(each, holders, dropped)
+        operation = _difference(each, attributes, before)
+        if operation.change is Change.UNCHANGED:
+            unchanged += 1
+        else:
+            operations.append(operation)
+    return Plan(tuple(operations), unchanged, tuple(dropped))
+
+
+def _unshared(
+    each: Wanted, holders: dict[tuple[str, Attribute], str], dropped: list[tuple[str, str, str]]
+) -> dict[str, Attribute]:
+    """The attributes without phone numbers that somebody else holds: Brevo refuses a second holder."""
+    kept: dict[str, Attribute] = {}
+    for name, value in each.attributes.items():
+        if name in PHONE_ATTRIBUTES and value != "":
+            holder = holders.setdefault((name, str(value)), each.email)
+            if holder != each.email:
+                dropped.append((each.email, name, "the number belongs to another contact"))
+                continue
+        kept[name] = value
+    return kept
+
+
+def _difference(each: Wanted, attributes: Mapping[str, Attribute], before: Delivered | None) -> Operation:
+    if before is None:
+        return Operation(each.email, Change.CREATED, attributes, join=each.lists)
+    changed = {name: value for name, value in attributes.items() if not _same(before.attributes.get(name), value)}
+    join, leave = each.lists - before.lists, before.lists - each.lists
+    change = Change.CHANGED if changed or join or leave else Change.UNCHANGED
+    return Operation(each.email, change, changed, join, leave)
+
+
+def _same(before: Attribute | None, after: Attribute) -> bool:
+    """Equal for Brevo: 5 and 5.0 are, True and 1 are not."""
+    if before is None:
+        return after == ""  # never written and nothing to write
+    return isinstance(before, bool) is isinstance(after, bool) and before == after
+
+
+def after(operation: Operation, before: Delivered | None) -> Delivered:
+    """The ledger's line once the operation is done."""
+    attributes = {**(before.attributes if before else {}), **operation.attributes}
+    lists = ((before.lists if before else frozenset()) | operation.join) - operation.leave
+    return Delivered(operation.email, attributes, lists)

@@ -1,0 +1,241 @@
+"""The roster: per occurrence, one record a person. Everything that is written anywhere is derived from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from tajo.core.attendance import Segment, merge, segment
+from tajo.core.contact import Entry
+from tajo.core.facts import Occurrence, Registration, Role, Status, Stay
+from tajo.core.identity import Doubt, Identity, Unidentified, identify
+from tajo.core.outcome import Outcome, Readiness, belonging, could_hide, without_presence
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person in one occurrence.
+
+    `segments` are their merged stays, in time order; `present` is the length of those; `joins` counts the rows.
+    `registration` is the one that stands (the latest approved, else the latest), None for who came without.
+    `excluded` says why nothing is written about them ("host", "domain corp.example"), "" for everybody else.
+    """
+
+    email: str
+    name: str
+    role: Role
+    outcome: Outcome
+    registration: Registration | None = None
+    segments: tuple[Segment, ...] = ()
+    present: timedelta = timedelta()
+    joins: int = 0
+    excluded: str = ""
+
+    @property
+    def joined(self) -> datetime | None:
+        return self.segments[0].join if self.segments else None
+
+    @property
+    def left(self) -> datetime | None:
+        return max(each.leave for each in self.segments) if self.segments else None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Rows that could not be given to anybody: they are shown, and nothing about them is written."""
+
+    doubt: Doubt
+    name: str
+    rows: int
+    segments: tuple[Segment, ...]
+    present: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Everybody who registered for, or came to, one occurrence.
+
+    `held` is the length of the union of the instances: what 100 % attendance means.
+    """
+
+    occurrence: Occurrence
+    readiness: Readiness
+    people: tuple[Person, ...]
+    review: tuple[Review, ...]
+    held: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings that decide about a roster. `domains` are lower-case, without "@"."""
+
+    exclude_hosts: bool = True
+    exclude_panelists: bool = True
+    exclude_domains: frozenset[str] = field(default_factory=frozenset)
+    unknown_above: float = 0.10
+
+
+def build(
+    occurrence: Occurrence,
+    registrations: Sequence[Registration],
+    stays: Sequence[Stay],
+    *,
+    ready: Readiness,
+    rules: Rules,
+) -> Roster:
+    """The roster of one occurrence, from all registrations of its session and the rows of its instances.
+
+    Registrations for other dates only help to tell who a row belongs to. Whether an unidentified row could be a
+    registrant depends on the report: where registration is required and the report names registrants at all, a row
+    without registrant id is no registrant who used their link.
+    """
+    present = [stay for stay in stays if not stay.waiting]
+    identities, doubtful = identify(registrations, present)
+    staff = dict(occurrence.session.staff)
+    belongs = belonging(occurrence)
+    mine = [(each, _standing([r for r in each.registrations if belongs(r)])) for each in identities]
+    mine = [(each, standing) for each, standing in mine if each.stays or standing is not None]
+    hidden = _hidden(mine, doubtful, present, occurrence, rules, ready)
+    people = tuple(_person(each, standing, staff, ready, rules, hidden=hidden) for each, standing in mine)
+    instances = merge(segment(i.start, i.end) for i in occurrence.instances if i.end is not None)
+    return Roster(
+        occurrence=occurrence,
+        readiness=ready,
+        people=people,
+        review=tuple(_review(each) for each in doubtful if each.stays),
+        held=sum((each.length for each in instances), timedelta()),
+    )
+
+
+def _standing(mine: Sequence[Registration]) -> Registration | None:
+    """The registration that counts: an approved one before any other, then the latest. None if there is none."""
+    if len(mine) < 2:
+        return mine[0] if mine else None
+    return max(mine, key=lambda r: (r.status is Status.APPROVED, _when(r), r.registrant_id))
+
+
+def _when(registration: Registration) -> float:
+    return registration.registered_at.timestamp() if registration.registered_at else 0.0
+
+
+def _hidden(
+    mine: Sequence[tuple[Identity, Registration | None]],
+    doubtful: Sequence[Unidentified],
+    present: Sequence[Stay],
+    occurrence: Occurrence,
+    rules: Rules,
+    ready: Readiness,
+) -> bool:
+    """Whether too many registrants without a row could be among the rows that nobody could be found for."""
+    would_be = sum(
+        1
+        for each, standing in mine
+        if not each.stays
+        and standing is not None
+        and without_presence(standing.status, ready, hidden=False) is Outcome.NO_SHOW
+    )
+    links_tell = occurrence.session.registration_required is True and any(stay.registrant_id for stay in present)
+    unidentified = [stay for each in doubtful for stay in each.stays if not stay.registrant_id]
+    return not links_tell and could_hide(would_be, len(unidentified), rules.unknown_above)
+
+
+def _person(
+    identity: Identity,
+    standing: Registration | None,
+    staff: Mapping[str, Role],
+    ready: Readiness,
+    rules: Rules,
+    *,
+    hidden: bool,
+) -> Person:
+    segments = merge(segment(stay.join, stay.leave) for stay in identity.stays)
+    role = staff.get(identity.email, Role.ATTENDEE)
+    known = standing or (identity.registrations[0] if identity.registrations else None)
+    return Person(
+        email=identity.email,
+        name=_name(identity, known),
+        role=role,
+        outcome=_outcome(identity, standing, ready, hidden=hidden),
+        registration=standing,
+        segments=segments,
+        present=sum((each.length for each in segments), timedelta()),
+        joins=len(identity.stays),
+        excluded=_excluded(identity.email, role, rules),
+    )
+
+
+def _outcome(identity: Identity, standing: Registration | None, ready: Readiness, *, hidden: bool) -> Outcome:
+    """Who was there attended, whatever their registration says; unless the host denied them."""
+    if identity.stays and not (standing and standing.status is Status.DENIED):
+        return Outcome.ATTENDED
+    status = standing.status if standing else Status.APPROVED
+    return without_presence(status, ready, hidden=hidden)
+
+
+def _name(identity: Identity, registration: Registration | None) -> str:
+    """The display name: as registered, else as it last stood in the meeting."""
+    registered = f"{registration.first_name} {registration.last_name}".strip() if registration else ""
+    return registered or next((stay.name for stay in reversed(identity.stays) if stay.name), "")
+
+
+def _excluded(email: str, role: Role, rules: Rules) -> str:
+    if role in (Role.HOST, Role.ALTERNATIVE_HOST) and rules.exclude_hosts:
+        return role.replace("_", " ")
+    if role is Role.PANELIST and rules.exclude_panelists:
+        return "panelist"
+    domain = email.rpartition("@")[2]
+    return f"domain {domain}" if domain in rules.exclude_domains else ""
+
+
+def _review(each: Unidentified) -> Review:
+    segments = merge(segment(stay.join, stay.leave) for stay in each.stays)
+    total = sum((part.length for part in segments), timedelta())
+    return Review(each.doubt, each.name, len(each.stays), segments, total)
+
+
+def entries(roster: Roster) -> list[tuple[Person, Entry]]:
+    """Each person with the entry that their contact is folded from.
+
+    Before the roster has settled nobody counts as attended yet: whoever registered is still `registered`.
+    """
+    occurrence = roster.occurrence
+    session = occurrence.session
+    uuid = occurrence.instances[-1].uuid if occurrence.instances else ""
+    found = []
+    for person in roster.people:
+        registration = person.registration
+        settled = roster.readiness in (Readiness.FINAL, Readiness.OVERDUE)
+        outcome = person.outcome if settled or person.outcome is not Outcome.ATTENDED else Outcome.REGISTERED
+        entry = Entry(
+            occurrence=occurrence.key,
+            kind=session.kind,
+            session_id=session.id,
+            uuid=uuid,
+            topic=session.topic,
+            start=occurrence.start,
+            time_zone=session.time_zone,
+            host_email=session.host_email,
+            held=roster.held,
+            readiness=roster.readiness,
+            outcome=outcome,
+            approved=registration is not None and registration.status is Status.APPROVED,
+            excluded=person.excluded,
+            name=person.name,
+            joined=person.joined,
+            left=person.left,
+            present=person.present,
+            joins=person.joins,
+            **_given(registration),
+        )
+        found.append((person, entry))
+    return found
+
+
+def _given(registration: Registration | None) -> dict[str, Any]:
+    """What the registration form asked, as the entry's fields of the same names."""
+    if registration is None:
+        return {}
+    names = "first_name last_name registered_at source join_url phone org job_title country answers"
+    return {name: getattr(registration, name) for name in names.split()}

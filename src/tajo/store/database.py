@@ -1,0 +1,173 @@
+"""One database, SQLite or Postgres: connecting, migrating, and running work in transactions off the event loop."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio.to_thread
+import sqlalchemy as sa
+
+from tajo.core.errors import ConfigError, TransientError
+
+T = TypeVar("T")
+
+HEAD = "0001"  # the newest migration; a test compares it with the folder
+_LOCK = 0x7A6A6F  # Postgres advisory lock that one migrating process holds
+
+
+class Database:
+    """A pool of connections and the two ways to use one: `read` and `write`.
+
+    Work is a function of a connection; it runs in a worker thread, in one transaction, all or nothing. A database that
+    cannot be reached or is locked for 30 s is a TransientError.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _url(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _sqlite(self.url) if self.sqlite else _postgres(self.url)
+        self._writing = threading.Lock()  # SQLite has one writer: queue here rather than poll its lock
+
+    async def read(self, work: Callable[..., T], *args: Any) -> T:
+        return await anyio.to_thread.run_sync(self.read_now, work, *args)
+
+    async def write(self, work: Callable[..., T], *args: Any) -> T:
+        return await anyio.to_thread.run_sync(self.write_now, work, *args)
+
+    def read_now(self, work: Callable[..., T], *args: Any) -> T:
+        """`work(connection, *args)` in a transaction that is not committed."""
+        with _named(self.engine), self.engine.connect() as connection:
+            return work(connection, *args)
+
+    def write_now(self, work: Callable[..., T], *args: Any) -> T:
+        """`work(connection, *args)` in a transaction that is committed at its end, or not at all."""
+        turn = self._writing if self.sqlite else nullcontext()
+        with _named(self.engine), turn, self._writer() as connection, connection.begin():
+            return work(connection, *args)
+
+    def _writer(self) -> sa.Connection:
+        return self.engine.connect().execution_options(writes=True)
+
+    def migrate(self) -> None:
+        """Bring the schema to this version; safe to call at every start, by several processes at once."""
+        with _named(self.engine):
+            if self._version() == HEAD:
+                return
+            with self._writer() as connection, connection.begin():
+                if not self.sqlite:
+                    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+                _upgrade(connection)
+
+    def _version(self) -> str:
+        with self.engine.connect() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return ""
+            return str(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() or "")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    settings.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(settings).walk_revisions()}
+    if sa.inspect(connection).has_table("alembic_version"):
+        version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        if version is not None and version not in known:
+            raise ConfigError(
+                f"the database is of a newer version of Tajo ({version})",
+                origin="database_url",
+                hint="install that version, or point database_url elsewhere",
+            )
+    command.upgrade(settings, "head")
+
+
+def _url(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise ConfigError(
+            "the database address cannot be read",
+            origin="database_url",
+            hint="write sqlite:///tajo.db or postgresql://user:password@host/name",
+        ) from None
+    if parsed.get_backend_name() == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() == "sqlite":
+        return parsed
+    raise ConfigError(
+        f"{parsed.get_backend_name()} is no database Tajo can use",
+        origin="database_url",
+        hint="use sqlite or postgresql",
+    )
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
+    """WAL, so that reading never waits for writing; NORMAL, so that only a power cut can lose the last commits.
+
+    That is enough here: what is lost is read from Zoom again, or written to Brevo again as the same upsert.
+    """
+    path = Path(url.database or "")
+    if not path.parent.is_dir():
+        raise ConfigError(f"there is no folder {path.parent}", origin="database_url", hint="create it first")
+    os.close(_create(path))
+    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=5)
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(raw: Any, _: Any) -> None:
+        raw.isolation_level = None  # we say BEGIN ourselves, see below
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
+            raw.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # IMMEDIATE: a writer takes its place at once instead of failing half-way.
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _create(path: Path) -> int:
+    try:
+        return os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"the database file {path} cannot be opened ({error.strerror})",
+            origin="database_url",
+            hint="check the folder's permissions, or point database_url elsewhere",
+        ) from None
+
+
+def _postgres(url: sa.URL) -> sa.Engine:
+    return sa.create_engine(url, pool_size=10, pool_pre_ping=True)
+
+
+class _named:  # noqa: N801 - reads as a phrase: with _named(engine)
+    """Turn the database's own failures into ours: no statement, no value and no password in the message."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.backend = engine.url.get_backend_name()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, sa.exc.OperationalError):
+            reason = str(error.orig).splitlines()[0][:200] if error.orig else "no reason given"
+            raise TransientError(
+                f"the {self.backend} database does not work: {reason}",
+                origin="database",
+                hint="see that it runs, is writable and has room, then run the command again",
+            ) from error

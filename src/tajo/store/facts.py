@@ -1,0 +1,220 @@
+"""What Zoom said: sessions, instances, their rows, registrations. Each read replaces the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from tajo.core.facts import Instance, Kind, Registration, Role, Scheduled, Session, Status, Stay
+from tajo.core.outcome import Reading
+from tajo.store.tables import instances, registrations, sessions, stays
+from tajo.store.upsert import upsert
+
+
+def save_session(connection: sa.Connection, session: Session, now: datetime) -> None:
+    row = {
+        "kind": session.kind,
+        "id": session.id,
+        "topic": session.topic,
+        "type": session.type,
+        "host_email": session.host_email,
+        "time_zone": session.time_zone,
+        "registration_required": session.registration_required,
+        "scheduled": [[date.id, date.start.isoformat(), date.duration.total_seconds()] for date in session.scheduled],
+        "staff": [[email, role] for email, role in session.staff],
+        "read_at": now,
+    }
+    upsert(connection, sessions, [row])
+
+
+def load_session(connection: sa.Connection, kind: Kind, session_id: str) -> Session | None:
+    row = connection.execute(
+        sa.select(sessions).where(sessions.c.kind == kind, sessions.c.id == session_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    return Session(
+        kind=Kind(row.kind),
+        id=row.id,
+        topic=row.topic,
+        type=row.type,
+        host_email=row.host_email,
+        time_zone=row.time_zone,
+        registration_required=row.registration_required,
+        scheduled=tuple(
+            Scheduled(id_, datetime.fromisoformat(start), timedelta(seconds=length))
+            for id_, start, length in row.scheduled
+        ),
+        staff=tuple((email, Role(role)) for email, role in row.staff),
+    )
+
+
+def save_instances(connection: sa.Connection, kind: Kind, session_id: str, found: Iterable[Instance]) -> None:
+    """Add instances, and move the times of known ones; an end that is known is never forgotten."""
+    ends = dict(
+        connection.execute(
+            sa.select(instances.c.uuid, instances.c.end).where(
+                instances.c.kind == kind, instances.c.session_id == session_id
+            )
+        )
+        .tuples()
+        .all()
+    )
+    rows = [
+        {
+            "uuid": each.uuid,
+            "kind": kind,
+            "session_id": session_id,
+            "start": each.start,
+            "end": each.end or ends.get(each.uuid),
+        }
+        for each in found
+    ]
+    upsert(connection, instances, rows)
+
+
+def load_instances(connection: sa.Connection, kind: Kind, session_id: str) -> list[Instance]:
+    rows = connection.execute(
+        sa.select(instances.c.uuid, instances.c.start, instances.c.end)
+        .where(instances.c.kind == kind, instances.c.session_id == session_id)
+        .order_by(instances.c.start, instances.c.uuid)
+    )
+    return [Instance(row.uuid, row.start, row.end) for row in rows]
+
+
+def add_stays(connection: sa.Connection, uuid: str, found: Sequence[Stay], *, offset: int) -> None:
+    """Store one page of an instance's rows, numbered from `offset`."""
+    rows = [
+        {
+            "instance": uuid,
+            "n": offset + n,
+            "join": stay.join,
+            "leave": stay.leave,
+            "name": stay.name,
+            "email": stay.email,
+            "registrant_id": stay.registrant_id,
+            "customer_key": stay.customer_key,
+            "user_id": stay.user_id,
+            "waiting": stay.waiting,
+        }
+        for n, stay in enumerate(found)
+    ]
+    if rows:
+        connection.execute(sa.insert(stays), rows)
+
+
+def forget_stays(connection: sa.Connection, uuid: str) -> None:
+    connection.execute(sa.delete(stays).where(stays.c.instance == uuid))
+
+
+def move_stays(connection: sa.Connection, source: str, target: str) -> None:
+    """Let the rows read under a working name take the place of an instance's rows: all at once, or not at all."""
+    forget_stays(connection, target)
+    connection.execute(sa.update(stays).where(stays.c.instance == source).values(instance=target))
+
+
+def load_stays(connection: sa.Connection, uuids: Sequence[str]) -> list[Stay]:
+    rows = connection.execute(sa.select(stays).where(stays.c.instance.in_(uuids)).order_by(stays.c.instance, stays.c.n))
+    return [
+        Stay(
+            join=row.join,
+            leave=row.leave,
+            name=row.name,
+            email=row.email,
+            registrant_id=row.registrant_id,
+            customer_key=row.customer_key,
+            user_id=row.user_id,
+            waiting=row.waiting,
+            instance=row.instance,
+        )
+        for row in rows
+    ]
+
+
+def note_reading(
+    connection: sa.Connection, uuid: str, *, digest: str, complete: bool, problem: str, now: datetime
+) -> None:
+    """Record a read of an instance's report; two reads agree when their rows have the same digest."""
+    before = connection.execute(sa.select(instances.c.digest).where(instances.c.uuid == uuid)).scalar()
+    connection.execute(
+        sa.update(instances)
+        .where(instances.c.uuid == uuid)
+        .values(
+            digest=digest,
+            complete=complete,
+            agree=bool(digest) and before == digest,
+            read_at=now,
+            problem=problem,
+        )
+    )
+
+
+def digest(connection: sa.Connection, uuid: str) -> str:
+    """The digest of the rows of an instance that were read; "" when none were."""
+    found = connection.execute(sa.select(instances.c.digest).where(instances.c.uuid == uuid)).scalar()
+    return found if found and not found.startswith("0:") else ""
+
+
+def readings(connection: sa.Connection, kind: Kind, session_id: str) -> dict[str, Reading]:
+    """The last read of each of a session's instances, by UUID; an instance never read is not in it."""
+    rows = connection.execute(
+        sa.select(instances.c.uuid, instances.c.read_at, instances.c.complete, instances.c.agree).where(
+            instances.c.kind == kind, instances.c.session_id == session_id, instances.c.read_at.is_not(None)
+        )
+    )
+    return {row.uuid: Reading(row.read_at, row.complete, row.agree) for row in rows}
+
+
+def save_registrations(
+    connection: sa.Connection, kind: Kind, session_id: str, found: Sequence[Registration], *, vanishing: Iterable[str]
+) -> int:
+    """Store a listing. Returns how many approved registrants of the dates `vanishing` are not in it any more.
+
+    Those have cancelled: Zoom has no such status, a cancelled registrant is just not listed. "" is all dates together.
+    """
+    rows = [
+        {"kind": kind, "session_id": session_id} | asdict(each) | {"answers": [list(pair) for pair in each.answers]}
+        for each in found
+    ]
+    upsert(connection, registrations, rows)
+    listed = {(each.registrant_id, each.occurrence_id) for each in found}
+    approved = (
+        (registrations.c.kind == kind)
+        & (registrations.c.session_id == session_id)
+        & (registrations.c.status == Status.APPROVED)
+        & registrations.c.occurrence_id.in_(list(vanishing))
+    )
+    known = connection.execute(
+        sa.select(registrations.c.registrant_id, registrations.c.occurrence_id).where(approved)
+    ).tuples()
+    gone = [key for key in known if key not in listed]
+    for registrant_id, occurrence_id in gone:
+        connection.execute(
+            sa.update(registrations)
+            .where(
+                approved,
+                registrations.c.registrant_id == registrant_id,
+                registrations.c.occurrence_id == occurrence_id,
+            )
+            .values(status=Status.CANCELLED)
+        )
+    return len(gone)
+
+
+def load_registrations(connection: sa.Connection, kind: Kind, session_id: str) -> list[Registration]:
+    rows = connection.execute(
+        sa.select(registrations)
+        .where(registrations.c.kind == kind, registrations.c.session_id == session_id)
+        .order_by(registrations.c.registered_at, registrations.c.registrant_id, registrations.c.occurrence_id)
+    ).mappings()
+    return [
+        Registration(
+            **{k: v for k, v in row.items() if k not in ("kind", "session_id", "status", "answers")},
+            status=Status(row["status"]),
+            answers=tuple((title, answer) for title, answer in row["answers"]),
+        )
+        for row in rows
+    ]

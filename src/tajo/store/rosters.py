@@ -1,0 +1,194 @@
+"""Rosters: what we made of the facts. All dates of a session are replaced together: they depend on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from tajo.core.attendance import Segment
+from tajo.core.contact import Entry
+from tajo.core.facts import Kind
+from tajo.core.outcome import Outcome, Readiness
+from tajo.core.roster import Roster, entries
+from tajo.store.tables import occurrences, review, roster
+
+CHUNK = 500  # parameters of one IN, well under every database's limit
+
+_ROSTER = [column.name for column in roster.columns if column.name not in ("role", "segments", "occurrence", "email")]
+_ENTRY = {each.name for each in fields(Entry)}
+
+
+def in_chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    """The values in sorted chunks that fit one IN."""
+    ordered = sorted(set(values))
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]
+
+
+def replace(connection: sa.Connection, kind: Kind, session_id: str, built: Sequence[Roster]) -> set[str]:
+    """Put these rosters in the place of all the session had; returns every e-mail on the old and the new ones."""
+    mine = sa.select(occurrences.c.key).where(occurrences.c.kind == kind, occurrences.c.session_id == session_id)
+    old = list(connection.execute(mine).scalars())
+    emails = set(connection.execute(sa.select(roster.c.email).where(roster.c.occurrence.in_(old))).scalars())
+    for table in (roster, review):
+        connection.execute(sa.delete(table).where(table.c.occurrence.in_(old)))
+    connection.execute(sa.delete(occurrences).where(occurrences.c.key.in_(old)))
+    for each in built:
+        emails |= _insert(connection, each)
+    return emails
+
+
+def _insert(connection: sa.Connection, built: Roster) -> set[str]:
+    occurrence, session = built.occurrence, built.occurrence.session
+    connection.execute(
+        sa.insert(occurrences).values(
+            key=occurrence.key,
+            kind=session.kind,
+            session_id=session.id,
+            uuid=occurrence.instances[-1].uuid if occurrence.instances else "",
+            topic=session.topic,
+            start=occurrence.start,
+            time_zone=session.time_zone,
+            host_email=session.host_email,
+            held=built.held,
+            readiness=built.readiness,
+        )
+    )
+    people = [
+        {name: _plain(getattr(entry, name)) for name in _ROSTER}
+        | {
+            "occurrence": occurrence.key,
+            "email": person.email,
+            "role": person.role,
+            "segments": _segments(person.segments),
+        }
+        for person, entry in entries(built)
+    ]
+    if people:
+        connection.execute(sa.insert(roster), people)
+    doubtful = [
+        {
+            "occurrence": occurrence.key,
+            "n": n,
+            "doubt": each.doubt,
+            "name": each.name,
+            "rows": each.rows,
+            "present": each.present,
+            "segments": _segments(each.segments),
+        }
+        for n, each in enumerate(built.review)
+    ]
+    if doubtful:
+        connection.execute(sa.insert(review), doubtful)
+    return {row["email"] for row in people}
+
+
+def _plain(value: Any) -> Any:
+    return [list(pair) for pair in value] if isinstance(value, tuple) else value
+
+
+def _segments(segments: Sequence[Segment]) -> list[list[str]]:
+    return [[each.join.isoformat(), each.leave.isoformat()] for each in segments]
+
+
+def _joined() -> sa.Select[Any]:
+    """Each line of a roster with what its occurrence says of the session."""
+    session = [column for column in occurrences.columns if column.name != "key"]
+    mine = [column for column in roster.columns if column.name not in ("role", "segments")]
+    return sa.select(*mine, *session).join_from(roster, occurrences, roster.c.occurrence == occurrences.c.key)
+
+
+def entries_of(connection: sa.Connection, emails: Iterable[str]) -> dict[str, list[Entry]]:
+    """Everything on any roster about these people: e-mail → entries, in time order."""
+    found: dict[str, list[Entry]] = {}
+    for chunk in in_chunks(emails):
+        rows = connection.execute(_joined().where(roster.c.email.in_(chunk)).order_by(occurrences.c.start))
+        for row in rows.mappings():
+            found.setdefault(row["email"], []).append(_entry(row))
+    return found
+
+
+def _entry(row: sa.RowMapping) -> Entry:
+    values = {name: row[name] for name in _ENTRY}
+    return Entry(
+        **values
+        | {
+            "kind": Kind(row["kind"]),
+            "readiness": Readiness(row["readiness"]),
+            "outcome": Outcome(row["outcome"]),
+            "answers": tuple((title, answer) for title, answer in row["answers"]),
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One person in one occurrence, with their stays: what `tajo why` tells."""
+
+    entry: Entry
+    role: str
+    segments: tuple[Segment, ...]
+
+
+def lines_of(connection: sa.Connection, email: str) -> list[Line]:
+    """One person's lines on all rosters, in time order."""
+    statement = _joined().add_columns(roster.c.role, roster.c.segments)
+    rows = connection.execute(statement.where(roster.c.email == email).order_by(occurrences.c.start)).mappings()
+    return [Line(_entry(row), row["role"], _read_segments(row["segments"])) for row in rows]
+
+
+def _read_segments(stored: Sequence[Sequence[str]]) -> tuple[Segment, ...]:
+    return tuple(Segment(datetime.fromisoformat(join), datetime.fromisoformat(leave)) for join, leave in stored)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One occurrence in numbers: how many people have which outcome, how many rows are in review."""
+
+    key: str
+    kind: Kind
+    topic: str
+    start: datetime
+    held: timedelta
+    readiness: Readiness
+    outcomes: dict[Outcome, int]
+    excluded: int
+    in_review: int
+
+
+def held(connection: sa.Connection, sessions: Iterable[tuple[Kind, str]] | None = None) -> list[Held]:
+    """All occurrences in time order, or those of the given sessions."""
+    counts: dict[str, dict[Outcome, int]] = {}
+    excluded: dict[str, int] = {}
+    per = sa.select(roster.c.occurrence, roster.c.outcome, roster.c.excluded != "", sa.func.count()).group_by(
+        roster.c.occurrence, roster.c.outcome, roster.c.excluded != ""
+    )
+    for key, outcome, out, count in connection.execute(per).tuples():
+        if out:
+            excluded[key] = excluded.get(key, 0) + count
+        else:
+            counts.setdefault(key, {})[Outcome(outcome)] = count
+    doubts: dict[str, int] = dict(
+        connection.execute(sa.select(review.c.occurrence, sa.func.count()).group_by(review.c.occurrence)).tuples().all()
+    )
+    wanted = None if sessions is None else set(sessions)
+    rows = connection.execute(sa.select(occurrences).order_by(occurrences.c.start, occurrences.c.key))
+    return [
+        Held(
+            key=row.key,
+            kind=Kind(row.kind),
+            topic=row.topic,
+            start=row.start,
+            held=row.held,
+            readiness=Readiness(row.readiness),
+            outcomes=counts.get(row.key, {}),
+            excluded=excluded.get(row.key, 0),
+            in_review=doubts.get(row.key, 0),
+        )
+        for row in rows
+        if wanted is None or (Kind(row.kind), row.session_id) in wanted
+    ]

@@ -1,0 +1,282 @@
+"""All tables. A change here needs a migration; a test compares the two."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """An aware UTC datetime as text of fixed width: it sorts as it reads, on every database."""
+
+    impl = sa.String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> str | None:
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if value is not None else None
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        return datetime.fromisoformat(value) if value is not None else None
+
+
+class Length(sa.types.TypeDecorator[timedelta]):
+    """A timedelta as seconds."""
+
+    impl = sa.Float
+    cache_ok = True
+
+    def process_bind_param(self, value: timedelta | None, dialect: sa.Dialect) -> float | None:
+        return value.total_seconds() if value is not None else None
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> timedelta | None:
+        return timedelta(seconds=value) if value is not None else None
+
+
+def _text(name: str, **more: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="", **more)
+
+
+# What Zoom said, as it was last read.
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("id", sa.String(32), primary_key=True),
+    _text("topic"),
+    sa.Column("type", sa.Integer, nullable=False, server_default="0"),
+    _text("host_email"),
+    _text("time_zone"),
+    sa.Column("registration_required", sa.Boolean),
+    sa.Column("scheduled", sa.JSON, nullable=False),
+    sa.Column("staff", sa.JSON, nullable=False),
+    sa.Column("read_at", Moment),
+)
+
+instances = sa.Table(
+    "instances",
+    metadata,
+    sa.Column("uuid", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("session_id", sa.String(32), nullable=False),
+    sa.Column("start", Moment, nullable=False),
+    sa.Column("end", Moment),
+    _text("digest"),  # of the rows at the last read; "" before the first
+    sa.Column("complete", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("agree", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("read_at", Moment),
+    _text("problem"),  # why the report could not be read, for people to read
+    sa.Index(None, "kind", "session_id"),
+)
+
+stays = sa.Table(
+    "stays",
+    metadata,
+    sa.Column("instance", sa.String(64), primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("join", Moment, nullable=False),
+    sa.Column("leave", Moment, nullable=False),
+    _text("name"),
+    _text("email"),
+    _text("registrant_id"),
+    _text("customer_key"),
+    _text("user_id"),
+    sa.Column("waiting", sa.Boolean, nullable=False, server_default=sa.false()),
+)
+
+registrations = sa.Table(
+    "registrations",
+    metadata,
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("session_id", sa.String(32), primary_key=True),
+    sa.Column("registrant_id", sa.String(64), primary_key=True),
+    sa.Column("occurrence_id", sa.String(32), primary_key=True),
+    sa.Column("email", sa.String(320), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("registered_at", Moment),
+    _text("first_name"),
+    _text("last_name"),
+    _text("source"),
+    _text("join_url"),
+    _text("phone"),
+    _text("org"),
+    _text("job_title"),
+    _text("country"),
+    sa.Column("answers", sa.JSON, nullable=False),
+    sa.Index(None, "email"),
+)
+
+# What we made of it.
+
+occurrences = sa.Table(
+    "occurrences",
+    metadata,
+    sa.Column("key", sa.String(80), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("session_id", sa.String(32), nullable=False),
+    sa.Column("uuid", sa.String(64), nullable=False),  # of the last instance; "" while still to come
+    _text("topic"),
+    sa.Column("start", Moment, nullable=False),
+    _text("time_zone"),
+    _text("host_email"),
+    sa.Column("held", Length, nullable=False),
+    sa.Column("readiness", sa.String(16), nullable=False),
+    sa.Index(None, "kind", "session_id"),
+)
+
+roster = sa.Table(
+    "roster",
+    metadata,
+    sa.Column("occurrence", sa.String(80), primary_key=True),
+    sa.Column("email", sa.String(320), primary_key=True),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("approved", sa.Boolean, nullable=False),
+    _text("excluded"),
+    _text("name"),
+    _text("first_name"),
+    _text("last_name"),
+    sa.Column("joined", Moment),
+    sa.Column("left", Moment),
+    sa.Column("present", Length, nullable=False),
+    sa.Column("joins", sa.Integer, nullable=False),
+    sa.Column("registered_at", Moment),
+    _text("source"),
+    _text("join_url"),
+    _text("phone"),
+    _text("org"),
+    _text("job_title"),
+    _text("country"),
+    sa.Column("answers", sa.JSON, nullable=False),
+    sa.Column("segments", sa.JSON, nullable=False),  # [[join, leave], …], ISO 8601
+    sa.Index(None, "email"),
+)
+
+review = sa.Table(
+    "review",
+    metadata,
+    sa.Column("occurrence", sa.String(80), primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("doubt", sa.String(16), nullable=False),
+    _text("name"),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("present", Length, nullable=False),
+    sa.Column("segments", sa.JSON, nullable=False),
+)
+
+# What we wrote, and what we could not.
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("email", sa.String(320), primary_key=True),
+    sa.Column("attributes", sa.JSON, nullable=False),
+    sa.Column("lists", sa.JSON, nullable=False),
+    sa.Column("written_at", Moment, nullable=False),
+    _text("how"),  # "contact" or "import 78"
+)
+
+phones = sa.Table(
+    "phones",
+    metadata,
+    sa.Column("attribute", sa.String(64), primary_key=True),
+    sa.Column("number", sa.String(32), primary_key=True),
+    sa.Column("email", sa.String(320), nullable=False),
+    sa.Index(None, "email"),
+)
+
+imports = sa.Table(
+    "imports",
+    metadata,
+    sa.Column("process_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("submitted_at", Moment, nullable=False),
+    sa.Column("lists", sa.JSON, nullable=False),
+    sa.Column("settled", sa.Boolean, nullable=False, server_default=sa.false()),
+)
+
+import_rows = sa.Table(
+    "import_rows",
+    metadata,
+    sa.Column("process_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("email", sa.String(320), primary_key=True),
+    sa.Column("attributes", sa.JSON, nullable=False),
+    sa.Column("join", sa.JSON, nullable=False),
+)
+
+dead_letters = sa.Table(
+    "dead_letters",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("subject", sa.String(400), nullable=False),  # an e-mail, an instance's UUID, a process id
+    sa.Column("origin", sa.String(100), nullable=False),
+    _text("reason"),
+    _text("remedy"),
+    sa.Column("arose_at", Moment, nullable=False),
+    sa.Column("resolved_at", Moment),
+    sa.Index(None, "subject"),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("request", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),  # running | paused | done
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("summary", sa.JSON),
+)
+
+run_sessions = sa.Table(
+    "run_sessions",
+    metadata,
+    sa.Column("run", sa.String(40), primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("found", sa.JSON, nullable=False),  # what the listing said of it
+    sa.Column("read_at", Moment),  # None: still to read
+    sa.Column("result", sa.JSON),
+)
+
+run_people = sa.Table(
+    "run_people",
+    metadata,
+    sa.Column("run", sa.String(40), primary_key=True),
+    sa.Column("email", sa.String(320), primary_key=True),
+)
+
+# What everybody shares: rate limits, and small facts.
+
+budgets = sa.Table(
+    "budgets",
+    metadata,
+    sa.Column("bucket", sa.String(40), primary_key=True),
+    sa.Column("next_us", sa.BigInteger, nullable=False),  # Unix microseconds: when the next call may go out
+)
+
+budget_counts = sa.Table(
+    "budget_counts",
+    metadata,
+    sa.Column("bucket", sa.String(40), primary_key=True),
+    sa.Column("grain", Moment, primary_key=True),
+    sa.Column("calls", sa.Integer, nullable=False),
+)
+
+notes = sa.Table(
+    "notes",
+    metadata,
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("value", sa.JSON, nullable=False),
+)

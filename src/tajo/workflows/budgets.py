@@ -1,0 +1,147 @@
+"""The vendors' limits, held over the shared database: one queue per bucket in a process, one row for all processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+
+from tajo.brevo.api import limits as brevo_limits
+from tajo.connectors.zoom.api import limits as zoom_limits
+from tajo.core.budget import Bucket, Quota, spaced
+from tajo.core.errors import TransientError
+from tajo.store import budgets
+from tajo.store.database import Database
+from tajo.workflows.progress import Progress
+
+LONGEST_WAIT = timedelta(minutes=15)  # ours: a longer wait ends the run, which can be resumed when it is over
+SHOWN_WAIT = timedelta(seconds=1)  # shorter waits are the ordinary spacing of calls
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+class Gates:
+    """One gate a bucket: callers go through one by one, never closer together than the bucket's spacing.
+
+    The slot is taken from the database just before it is due, so that a stalled process spaces its calls anew instead
+    of sending those that piled up at once.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        progress: Progress,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._database = database
+        self._progress = progress
+        self._clock = clock
+        self._sleep = sleep
+        self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._last: dict[str, datetime] = {}
+
+    async def through(self, bucket: Bucket) -> None:
+        """Return when a call may go out. TransientError with `retry_at` when that is too far away to wait for."""
+        async with self._locks[bucket.name]:
+            while True:
+                slot = await self._database.write(budgets.take, bucket, self._clock())
+                await self._until(slot.at, bucket, slot.quota)
+                if slot.granted:
+                    break
+            last = self._last.get(bucket.name)
+            if last is not None:
+                await self._until(last + bucket.spacing, bucket, "")
+            self._last[bucket.name] = self._clock()
+
+    async def _until(self, moment: datetime, bucket: Bucket, quota: str) -> None:
+        wait = moment - self._clock()
+        if wait > LONGEST_WAIT:
+            raise TransientError(
+                f"the {bucket.title} is used up until {moment:%Y-%m-%d %H:%M} UTC",
+                origin=quota or bucket.name,
+                hint="run the same command again then: it goes on where it stopped",
+                retry_at=moment,
+            )
+        if wait > timedelta(0):
+            if wait > SHOWN_WAIT:
+                self._progress.waits(bucket.title, moment)
+            await self._sleep(wait.total_seconds())
+
+    async def push(self, bucket: Bucket, until: datetime) -> None:
+        """Close the gate for every process until then: the vendor refused a call."""
+        self._progress.waits(bucket.title, until)
+        await self._database.write(budgets.push, bucket.name, until)
+
+
+class ZoomBudget:
+    """Zoom's limits for a plan, by label, and the day's budget that heavy and resource-intensive calls share."""
+
+    def __init__(self, gates: Gates, *, plan: str, share: float, account: str, clock: Callable[[], datetime]) -> None:
+        self._gates = gates
+        self._clock = clock
+        self._buckets = zoom_buckets(plan, share, account)
+
+    async def acquire(self, label: str) -> None:
+        await self._gates.through(self._buckets[label])
+
+    async def push(self, label: str, until: datetime, *, daily: bool) -> None:
+        del daily  # the row that is pushed holds for both
+        await self._gates.push(self._buckets[label], until)
+
+    async def saw_remaining(self, label: str, remaining: int) -> None:
+        """Other apps use the same limits: with nothing left in this second, the next one has to be waited for."""
+        if remaining == 0:
+            bucket = self._buckets[label]
+            window = timedelta(minutes=1) if label == "resource" else timedelta(seconds=1)
+            if bucket.spacing < window / 2:
+                await self._gates.push(bucket, self._clock() + window / 2)
+
+
+def zoom_buckets(plan: str, share: float, account: str) -> Mapping[str, Bucket]:
+    """Label → bucket. The names carry the account: one database may serve several."""
+    buckets = {}
+    for label, limit in zoom_limits.LIMITS[plan].items():
+        daily = zoom_limits.daily_bucket(plan, label)
+        quotas: tuple[Quota, ...] = ()
+        if daily is not None:
+            calls = int(zoom_limits.DAILY[plan][daily] * share)
+            quotas = (Quota(f"zoom:{account}:{daily}/day", calls, DAY, daily=True),)
+        title = f"Zoom {label} limit"
+        buckets[label] = Bucket(f"zoom:{account}:{label}", spaced(limit.calls, limit.per, share), quotas, title)
+    return buckets
+
+
+class BrevoBudget:
+    """Brevo's limits for a tier, by bucket. Seconds are spaced, hours are counted over the sliding hour."""
+
+    SHARE = 0.95  # of the calls a second: both clocks may drift a little
+
+    def __init__(
+        self, gates: Gates, *, tier: brevo_limits.Tier, account: str, told: dict[str, str] | None = None
+    ) -> None:
+        self._gates = gates
+        self._tier = tier
+        self._account = account
+        self._told = told if told is not None else {}
+
+    async def acquire(self, label: str) -> None:
+        await self._gates.through(self._bucket(label))
+
+    async def push(self, label: str, until: datetime) -> None:
+        await self._gates.push(self._bucket(label), until)
+
+    async def saw(self, label: str, hint: brevo_limits.RateHint) -> None:
+        """An answer to a doubtful call tells which bucket it is counted on; the stricter one holds until then."""
+        if label in brevo_limits.DOUBTFUL:
+            told = brevo_limits.told_by(label, hint, self._tier)
+            if told is not None:
+                self._told[label] = told
+
+    def _bucket(self, label: str) -> Bucket:
+        if label in brevo_limits.DOUBTFUL:
+            label = self._told.get(label, brevo_limits.OTHER)
+        limit = brevo_limits.LIMITS[self._tier][label]
+        name = f"brevo:{self._account}:{label}"
+        spacing = spaced(limit.per_second, timedelta(seconds=1), self.SHARE) if limit.per_second else timedelta(0)
+        return Bucket(name, spacing, (Quota(f"{name}/hour", limit.per_hour, HOUR),), f"Brevo {label} limit")

@@ -1,0 +1,39 @@
+"""From stored facts to stored rosters: no vendor is asked."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from tajo.core.facts import Kind
+from tajo.core.occurrences import occurrences
+from tajo.core.outcome import Settle, readiness
+from tajo.core.roster import Roster, Rules, build
+from tajo.store import facts, rosters
+
+
+def rebuild(
+    connection: sa.Connection,
+    kind: Kind,
+    session_id: str,
+    *,
+    rules: Rules,
+    settle: Settle,
+    restart_gap: timedelta,
+    now: datetime,
+) -> set[str]:
+    """Build all rosters of a session anew; returns the e-mails whose contacts may have to change."""
+    session = facts.load_session(connection, kind, session_id)
+    if session is None:
+        return set()
+    instances = facts.load_instances(connection, kind, session_id)
+    readings = facts.readings(connection, kind, session_id)
+    registrations = facts.load_registrations(connection, kind, session_id)
+    built: list[Roster] = []
+    for occurrence in occurrences(session, instances, restart_gap=restart_gap, now=now):
+        uuids = [instance.uuid for instance in occurrence.instances]
+        ready = readiness(occurrence, [readings.get(uuid) for uuid in uuids], settle, now)
+        stays = facts.load_stays(connection, uuids)
+        built.append(build(occurrence, registrations, stays, ready=ready, rules=rules))
+    return rosters.replace(connection, kind, session_id, built)

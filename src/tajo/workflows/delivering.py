@@ -1,0 +1,298 @@
+"""Bringing Brevo to what is wanted: plan, write, watch the imports, verify, and record each thing that was written.
+
+Everything here may be done again after a kill: an import that was accepted is settled first, and what the ledger has
+is not in the next plan.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from tajo.brevo import deliver, schema
+from tajo.brevo.api.imports import Process
+from tajo.core.contact import Membership
+from tajo.core.errors import ContractError, RejectedError
+from tajo.core.mapping import PHONE_ATTRIBUTES
+from tajo.core.plan import Change, Delivered, Operation, after
+from tajo.store import ledger, letters, runs
+from tajo.workflows.planning import Prepared, check_schema, list_ids, prepare, shown
+from tajo.workflows.services import Services
+
+Json = Any
+
+LOOKS_S = (5.0, 10.0, 15.0, 30.0, 60.0)  # between looks at running imports: at 5, 15, 30, 60 s, then each minute
+LONGEST_IMPORT = timedelta(minutes=30)  # ours; Brevo promises nothing
+ROUNDS = 2  # an import that fails is tried once more
+
+
+@dataclass
+class Report:
+    """What a delivery did. `lost` are field values that Brevo or a type refused: "SMS: why" → people."""
+
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
+    writes: list[Json] = field(default_factory=list)
+
+    def json(self) -> Json:
+        numbers = {"created": self.created, "changed": self.changed, "unchanged": self.unchanged}
+        return numbers | {"refused": self.refused, "lost_fields": dict(self.lost), "writes": self.writes}
+
+
+async def read_schema(services: Services) -> schema.Schema:
+    """The account's attributes and lists, checked against the configuration; read once a process and run."""
+    if services.schema is None:
+        services.schema = await schema.read(services.brevo)
+    check_schema(services, services.schema)
+    list_ids(services, services.schema)
+    return services.schema
+
+
+async def dry_run(services: Services, run_id: str) -> Json:
+    """The plan, and nothing else: what `deliver` would write."""
+    known = await read_schema(services)
+    targets = list_ids(services, known)
+    emails = await services.database.read(runs.people, run_id)
+    prepared = await services.database.read(prepare, emails, services, known, targets)
+    report = Report(refused=len(prepared.refused))
+    _count(report, prepared)
+    for operation in prepared.plan.operations:
+        _done(report, operation)
+    names = dict(known.lists) | {id_: str(getattr(services.connector.lists, which)) for which, id_ in targets.items()}
+    report.writes = [shown(operation, names) for operation in prepared.plan.operations]
+    report.writes += [{"email": email, "change": "refused", "why": error.line()} for email, error in prepared.refused]
+    return report.json()
+
+
+async def deliver_run(services: Services, run_id: str) -> Json:
+    """Write everything that the run's people need; the report as JSON."""
+    known = await read_schema(services)
+    targets = await _targets(services, known)
+    report = Report()
+    await _settle(services, report)
+    emails = await services.database.read(runs.people, run_id)
+    prepared = await services.database.read(prepare, emails, services, known, targets)
+    await _refuse(services, prepared.refused, report)
+    _count(report, prepared)
+    services.progress.phase("contacts", len(prepared.plan.operations))
+    for _ in range(ROUNDS):
+        operations = prepared.plan.operations
+        if not operations:
+            break
+        if len(operations) <= deliver.FEW:
+            await _one_by_one(services, operations, report)
+            break
+        if await _in_bulk(services, operations, report):
+            break
+        prepared = await services.database.read(prepare, emails, services, known, targets)
+    return report.json()
+
+
+async def _targets(services: Services, known: schema.Schema) -> dict[Membership, int]:
+    """The lists' ids; those given by a name that no list has are created."""
+    targets = list_ids(services, known)
+    for membership, id_ in targets.items():
+        if id_ < 0:
+            name = str(getattr(services.connector.lists, membership.value))
+            targets[membership] = await _list_named(services, name)
+    return targets
+
+
+async def _list_named(services: Services, name: str) -> int:
+    known = services.schema
+    assert known is not None, "the schema is read before any list is looked up"
+    found = known.list_named(name)
+    if found is None:
+        found = await schema.create_list(services.brevo, name)
+        services.schema = replace(known, lists={**known.lists, found: name})
+    return found
+
+
+def _count(report: Report, prepared: Prepared) -> None:
+    report.unchanged = prepared.plan.unchanged
+    for (name, why), people in prepared.unfit.items():
+        report.lost[f"{name}: {why}"] += people
+    for _, name, why in prepared.plan.dropped:
+        report.lost[f"{name}: {why}"] += 1
+
+
+def _done(report: Report, operation: Operation) -> None:
+    if operation.change is Change.CREATED:
+        report.created += 1
+    else:
+        report.changed += 1
+
+
+async def _refuse(services: Services, refused: Sequence[tuple[str, RejectedError]], report: Report) -> None:
+    for email, error in refused:
+        report.refused += 1
+        await services.database.write(letters.add, email, error, services.clock())
+
+
+async def _one_by_one(services: Services, operations: Sequence[Operation], report: Report) -> None:
+    before = await services.database.read(ledger.load, [operation.email for operation in operations])
+    for operation in operations:
+        mine = before.get(operation.email)
+        try:
+            written = await deliver.write(services.brevo, operation, mine)
+        except RejectedError as error:
+            await _refuse(services, [(operation.email, error)], report)
+        else:
+            report.lost.update(f"{name}: {why}" for name, why in written.lost)
+            _done(report, operation)
+            # A lost value counts as written, or every run would try it again.
+            await _record(services, [after(operation, mine)], "contact")
+        services.progress.step()
+
+
+async def _record(services: Services, lines: Sequence[Delivered], how: str) -> None:
+    now = services.clock()
+
+    def save(connection: Any) -> None:
+        ledger.save(connection, lines, how=how, now=now)
+        letters.resolve(connection, [line.email for line in lines], now)
+
+    await services.database.write(save)
+
+
+async def _in_bulk(services: Services, operations: Sequence[Operation], report: Report) -> bool:
+    """Imports for what is to be set and joined, removals for what is to be left; whether everything went through."""
+    before = await services.database.read(ledger.load, [operation.email for operation in operations])
+    by_email = {operation.email: operation for operation in operations}
+    setting = [operation for operation in operations if operation.attributes or operation.join]
+    # Joined by hand to the list that takes everyone only where there is none to join.
+    bare = any(not operation.join for operation in setting)
+    everyone = await _list_named(services, schema.EVERYONE) if bare else 0
+    for target, rows in deliver.batches(setting, everyone):
+        process_id = await deliver.submit(services.brevo, rows, target)
+        lines = [_joined(by_email[row.email], before.get(row.email)) for row in rows]
+        opened = ledger.Import(process_id, services.clock(), target, tuple(lines))
+        await services.database.write(ledger.open_import, opened)
+    failed = await _settle(services, report)
+    for operation in operations:
+        if operation.email not in failed:
+            _done(report, operation)
+    leaving = [operation for operation in operations if operation.leave and operation.email not in failed]
+    await _leave(services, leaving, before)
+    return not failed
+
+
+def _joined(operation: Operation, before: Delivered | None) -> Delivered:
+    """The ledger's line after the import: lists that are still to be left are left later."""
+    line = after(operation, before)
+    return replace(line, lists=line.lists | operation.leave) if before else line
+
+
+async def _leave(services: Services, operations: Sequence[Operation], before: Mapping[str, Delivered]) -> None:
+    by_list: dict[int, list[str]] = {}
+    for operation in operations:
+        for list_id in operation.leave:
+            by_list.setdefault(list_id, []).append(operation.email)
+    for list_id, emails in sorted(by_list.items()):
+        await deliver.leave(services.brevo, list_id, emails)
+    lines = [after(operation, before.get(operation.email)) for operation in operations]
+    if lines:
+        await _record(services, lines, "list removal")
+
+
+async def _settle(services: Services, report: Report) -> set[str]:
+    """See all accepted imports to their end and record them; the e-mails of those that failed."""
+    waiting = {each.process_id: each for each in await services.database.read(ledger.open_imports)}
+    if not waiting:
+        return set()
+    failed: set[str] = set()
+    samples: list[Delivered] = []
+    started = services.clock()
+    looks = iter(LOOKS_S)
+    while waiting:
+        await _pause(services, next(looks, LOOKS_S[-1]), len(waiting))
+        states = await deliver.processes(services.brevo, waiting)
+        for process_id, process in states.items():
+            if process.finished:
+                opened = waiting.pop(process_id)
+                failed |= await _settle_one(services, opened, process, report)
+                samples += opened.rows[:1] if process.status == "completed" else ()
+        if waiting and services.clock() - started > LONGEST_IMPORT:
+            failed |= {row.email for each in waiting.values() for row in each.rows}
+            break
+    await _verify(services, [each for each in samples if each.email not in failed][:3])
+    return failed
+
+
+async def _pause(services: Services, seconds: float, imports: int) -> None:
+    services.progress.waits(f"{imports} Brevo import{'s' if imports > 1 else ''}", services.clock())
+    await services.sleep(seconds)
+
+
+async def _settle_one(services: Services, opened: ledger.Import, process: Process, report: Report) -> set[str]:
+    """Record what an ended import wrote; the e-mails that are still to be written."""
+    now = services.clock()
+    mine = {row.email: row for row in opened.rows}
+    if process.status != "completed":
+        error = RejectedError(
+            f"import {process.id} of {len(mine)} contacts ended as {process.status}",
+            origin="brevo.imports",
+            hint="the contacts are written by the next run; if it stays, ask Brevo about the import's number",
+        )
+        await services.database.write(letters.add, f"import {process.id}", error, now)
+        await services.database.write(ledger.settle_import, process.id, (), now)
+        return set(mine)
+    missing: set[str] = set()
+    if process.reports:
+        missing = await _mend(services, opened, process, report)
+    done = [row for email, row in mine.items() if email not in missing]
+
+    def settle(connection: Any) -> None:
+        ledger.settle_import(connection, process.id, done, now)
+        letters.resolve(connection, [row.email for row in done], now)
+
+    await services.database.write(settle)
+    services.progress.step(len(done))
+    return missing
+
+
+async def _mend(services: Services, opened: ledger.Import, process: Process, report: Report) -> set[str]:
+    """Brevo refused rows of an import. Who is not on its list after all is written singly, which says why.
+
+    Phone numbers that somebody else holds cost their row: those people are written without them. Returns who could
+    not be written; each of them has a dead letter.
+    """
+    there: set[str] = await deliver.members(services.brevo, min(opened.lists))
+    absent = [row for row in opened.rows if row.email not in there]
+    refused: set[str] = set()
+    for row in absent:
+        operation = Operation(row.email, Change.CREATED, row.attributes, row.lists)
+        try:
+            written = await deliver.write(services.brevo, operation, None)
+        except RejectedError as error:
+            refused.add(row.email)
+            await _refuse(services, [(row.email, error)], report)
+        else:
+            report.lost.update(f"{name}: {why}" for name, why in written.lost)
+    named = [row for row in opened.rows if row.email in there and PHONE_ATTRIBUTES & set(row.attributes)]
+    if named and any("phone" in report_name or "whatsapp" in report_name for report_name in process.reports):
+        for row in named:
+            if await deliver.arrived(services.brevo, row):
+                operation = Operation(row.email, Change.CHANGED, row.attributes, row.lists)
+                written = await deliver.write(services.brevo, operation, row)
+                report.lost.update(f"{name}: {why}" for name, why in written.lost)
+    return refused
+
+
+async def _verify(services: Services, samples: Sequence[Delivered]) -> None:
+    """Read some contacts back: an import that drops an attribute says nothing of it."""
+    for line in samples:
+        absent = await deliver.arrived(services.brevo, line)
+        if absent:
+            error = ContractError(
+                f"an import was completed, but {', '.join(absent)} did not arrive",
+                origin="brevo.imports",
+                hint="run `tajo check`, then look at the contact in Brevo",
+            )
+            await services.database.write(letters.add, line.email, error, services.clock())

@@ -1,0 +1,211 @@
+"""The durable engine, behind one module: DBOS runs workflows whose steps survive a kill.
+
+A role ("sync", "serve", a worker's name) is held by one process at a time: by a lock that a kill frees, since DBOS
+runs the unfinished workflows of its own role again at launch, and two of them would do the work twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSConfig, SetWorkflowID
+from dbos import DBOSPortableJSONSerializer as Serializer  # the default one pickles
+
+from tajo import __version__
+from tajo.core.errors import TajoError
+from tajo.store.database import Database
+
+T = TypeVar("T")
+Json = Any  # what a step returns: plain JSON, small
+
+APPLICATION_VERSION = "1"  # of the workflows: raise it only when running ones cannot go on with the new code
+MOST_THREADS = 16
+
+
+class BusyError(TajoError):
+    """Another process holds the role."""
+
+
+class Steps(Protocol):
+    """How the parts of a run are carried out: recorded once done (durable), or just done (a dry run)."""
+
+    async def run(self, name: str, work: Callable[..., Awaitable[Json]], *args: Json) -> Json:
+        """One step."""
+
+    async def each(
+        self, name: str, work: Callable[..., Awaitable[Json]], items: Sequence[Json], *, at_once: int
+    ) -> list[Json]:
+        """One step an item, several at once; the results in the items' order."""
+
+
+class Inline:
+    """Steps that are simply done."""
+
+    async def run(self, name: str, work: Callable[..., Awaitable[Json]], *args: Json) -> Json:
+        del name
+        return await work(*args)
+
+    async def each(
+        self, name: str, work: Callable[..., Awaitable[Json]], items: Sequence[Json], *, at_once: int
+    ) -> list[Json]:
+        del name
+        return await bounded([partial(work, item) for item in items], at_once)
+
+
+class Durable:
+    """Steps of the workflow that is running: each result is recorded, and a step that has one is not done again."""
+
+    async def run(self, name: str, work: Callable[..., Awaitable[Json]], *args: Json) -> Json:
+        return await DBOS.run_step_async({"name": name}, _coroutine(work), *args)
+
+    async def each(
+        self, name: str, work: Callable[..., Awaitable[Json]], items: Sequence[Json], *, at_once: int
+    ) -> list[Json]:
+        # The ids of the steps are drawn in the items' order, whatever order they are then done in.
+        drawn = [(DBOS.reserve_step(), item) for item in items]
+        doing = _coroutine(work)
+        return await bounded([partial(step.run_async, {"name": name}, doing, item) for step, item in drawn], at_once)
+
+
+def _coroutine(work: Callable[..., Awaitable[Json]]) -> Callable[..., Any]:
+    """A plain coroutine function: DBOS looks at the function to tell whether a step is one."""
+
+    async def doing(*args: Json) -> Json:
+        return await work(*args)
+
+    return doing
+
+
+async def bounded(jobs: Sequence[Callable[[], Awaitable[T]]], at_once: int) -> list[T]:
+    """All jobs, at most so many at a time. The first failure cancels the rest."""
+    slots = asyncio.Semaphore(at_once)
+
+    async def one(job: Callable[[], Awaitable[T]]) -> T:
+        async with slots:
+            return await job()
+
+    tasks = [asyncio.ensure_future(one(job)) for job in jobs]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+class Engine:
+    """DBOS, launched in the running event loop and shut down at the end of the block.
+
+    `services` is what workflows work with; it has to be there before the launch, which goes on with unfinished ones.
+    """
+
+    services: Any = None
+
+    def __init__(self, database: Database, role: str, services: Any) -> None:
+        self._database = database
+        self._role = role
+        self._services = services
+        self._held = contextlib.ExitStack()
+
+    async def __aenter__(self) -> Engine:
+        self._held.enter_context(role_lock(self._database, self._role))
+        Engine.services = self._services
+        _quiet()
+        DBOS(config=_config(self._database, self._role))
+        DBOS.launch()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(DBOS.destroy)
+        Engine.services = None
+        self._held.close()
+
+    async def result(self, workflow_id: str, workflow: Callable[..., Coroutine[Any, Any, Json]], *args: Json) -> Json:
+        """Start a workflow, or follow the one with this id that is there already; its result."""
+        with SetWorkflowID(workflow_id):
+            handle: Any = await DBOS.start_workflow_async(workflow, *args)
+        return await handle.get_result(polling_interval_sec=0.2)
+
+
+def workflow(name: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Mark a coroutine function as a durable workflow of this name; names outlive versions of the code."""
+    return DBOS.workflow(name=name, max_recovery_attempts=1000)
+
+
+def _config(database: Database, role: str) -> DBOSConfig:
+    return DBOSConfig(
+        name="tajo",
+        system_database_url=database.url.render_as_string(hide_password=False),
+        sys_db_pool_size=2 if database.sqlite else 5,
+        application_version=APPLICATION_VERSION,
+        executor_id=role,
+        serializer=Serializer(),
+        max_executor_threads=MOST_THREADS,
+        log_level="ERROR",
+        use_listen_notify=False,
+        notification_listener_polling_interval_sec=0.5,
+        scheduler_polling_interval_sec=30.0,
+    )
+
+
+def _quiet() -> None:
+    """DBOS writes to its own logger; what matters of it reaches the operator as an error of ours."""
+    logging.getLogger("dbos").setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def role_lock(database: Database, role: str) -> Iterator[None]:
+    """Hold a role: a lock file beside a SQLite database, an advisory lock in Postgres. BusyError says who has it."""
+    if database.sqlite:
+        with _file_lock(Path(str(database.url.database) + f".{role}.lock"), role):
+            yield
+    else:
+        with _advisory_lock(database, role):
+            yield
+
+
+@contextlib.contextmanager
+def _file_lock(path: Path, role: str) -> Iterator[None]:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise _busy(role, os.pread(handle, 100, 0).decode(errors="replace").strip()) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()}, tajo {__version__}".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _advisory_lock(database: Database, role: str) -> Iterator[None]:
+    with database.engine.connect() as connection:
+        got = connection.execute(sa.text("SELECT pg_try_advisory_lock(hashtext(:name))"), {"name": f"tajo:{role}"})
+        if not got.scalar():
+            raise _busy(role, "")
+        connection.commit()
+        yield
+        connection.execute(sa.text("SELECT pg_advisory_unlock(hashtext(:name))"), {"name": f"tajo:{role}"})
+
+
+def _busy(role: str, who: str) -> BusyError:
+    return BusyError(
+        f"another {role} is running{f' ({who})' if who else ''}",
+        origin="database",
+        hint="wait until it has finished; two at once would do the same work twice",
+    )

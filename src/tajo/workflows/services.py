@@ -1,0 +1,76 @@
+"""What workflows work with; `app` builds it, the engine holds it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from tajo.brevo.api.client import BrevoClient
+from tajo.brevo.schema import Schema
+from tajo.config.model import Config
+from tajo.connectors.zoom.api.client import ZoomClient
+from tajo.connectors.zoom.config import ZoomConfig
+from tajo.core.fields import FIELDS, Field, question
+from tajo.core.outcome import Settle
+from tajo.core.roster import Rules
+from tajo.store.database import Database
+from tajo.workflows.progress import Progress
+
+SILENCE = timedelta(seconds=60)  # ours: so long without one answer, and the vendor is unavailable
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Services:
+    """One configuration's edges and rules. `answered` is when each vendor last answered anything."""
+
+    config: Config
+    database: Database
+    zoom: ZoomClient
+    brevo: BrevoClient
+    progress: Progress
+    clock: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    answered: dict[str, datetime] = field(default_factory=dict)
+    schema: Schema | None = None  # what the Brevo account declares, once it has been read
+
+    @property
+    def connector(self) -> ZoomConfig:
+        return self.config.connectors.zoom
+
+    @property
+    def mapping(self) -> list[tuple[Field, str]]:
+        """The field mapping as (field, Brevo attribute), the e-mail left out: it is the identity itself."""
+        written = self.config.mapping_for("zoom")
+        fields = [(FIELDS[name], attribute) for name, attribute in written.fields.items() if name != "email"]
+        return fields + [(question(title), attribute) for title, attribute in written.questions.items()]
+
+    @property
+    def rules(self) -> Rules:
+        exclude = self.connector.exclude
+        return Rules(
+            exclude_hosts=exclude.hosts,
+            exclude_panelists=exclude.panelists,
+            exclude_domains=frozenset(exclude.domains),
+            unknown_above=self.connector.unknown_above,
+        )
+
+    @property
+    def settle(self) -> Settle:
+        settle = self.connector.settle
+        return Settle(settle.after, settle.every, settle.deadline)
+
+    def heard(self, vendor: str, status: int) -> None:
+        """An attempt was made; any status but 0 and 5xx is an answer."""
+        if 0 < status < 500:
+            self.answered[vendor] = self.clock()
+
+    def is_silent(self, vendor: str) -> bool:
+        """Whether the vendor has not answered anything for a while: then nothing else is worth trying."""
+        heard = self.answered.get(vendor)
+        return heard is None or self.clock() - heard >= SILENCE

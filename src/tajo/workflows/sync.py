@@ -1,0 +1,185 @@
+"""The sync: find the sessions of a window, read each, write what follows. Durable, and the same for a dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from tajo.core.errors import (
+    ConfigError,
+    ContractError,
+    CredentialError,
+    RejectedError,
+    TajoError,
+    TransientError,
+    UsageError,
+)
+from tajo.core.facts import Kind
+from tajo.core.outcome import Outcome, Readiness
+from tajo.store import letters, rosters, runs
+from tajo.workflows import delivering, reading
+from tajo.workflows.engine import Durable, Engine, Inline, Steps, workflow
+from tajo.workflows.services import Services
+
+Json = Any
+
+AT_ONCE = 24  # sessions read at once: enough to keep every limit busy, few enough to hold in memory
+
+
+class StoppedError(Exception):
+    """A step failed in a way that stops the run; carries the problem as JSON, so that a replay stops alike."""
+
+    def __init__(self, problem: Mapping[str, Any]) -> None:
+        super().__init__(problem["message"])
+        self.problem = dict(problem)
+
+
+@workflow("sync")
+async def sync_workflow(run_id: str) -> Json:
+    """The durable run; its result is the summary, or {"problem": …} where it stopped."""
+    services: Services = Engine.services
+    return await synchronise(services, Durable(), run_id, deliver=delivering.deliver_run)
+
+
+async def dry_run(services: Services, run_id: str) -> Json:
+    """The same on a copy of the database, without the writes."""
+    return await synchronise(services, Inline(), run_id, deliver=delivering.dry_run)
+
+
+async def synchronise(
+    services: Services, steps: Steps, run_id: str, *, deliver: Callable[[Services, str], Awaitable[Json]]
+) -> Json:
+    """Carry a run out, step by step, and close it: done, or paused where it can be taken up again."""
+    try:
+        await _step(steps, "prepare", partial(_prepare, services))
+        found = await _step(steps, "discover", partial(reading.discover, services), run_id)
+        services.progress.phase("sessions", len(found["sessions"]))
+        read = await steps.each(
+            "read", _caught(partial(reading.read_session, services, run_id)), found["sessions"], at_once=AT_ONCE
+        )
+        for each in read:
+            _raise_if_failed(each)
+        written = await _step(steps, "deliver", partial(deliver, services), run_id)
+        return await _step(steps, "close", partial(_close, services), run_id, found, read, written)
+    except StoppedError as stopped:
+        return await steps.run("pause", partial(_pause, services), run_id, stopped.problem)
+
+
+async def _prepare(services: Services) -> Json:
+    """Whatever is wrong with the configuration is said before Zoom is asked for anything."""
+    await delivering.read_schema(services)
+    return None
+
+
+async def _step(steps: Steps, name: str, work: Callable[..., Awaitable[Json]], *args: Json) -> Json:
+    result = await steps.run(name, _caught(work), *args)
+    _raise_if_failed(result)
+    return result
+
+
+def _caught(work: Callable[..., Awaitable[Json]]) -> Callable[..., Awaitable[Json]]:
+    """The work with its errors as data: a recorded step keeps JSON, not classes."""
+
+    async def doing(*args: Json) -> Json:
+        try:
+            return await work(*args)
+        except TajoError as error:
+            return {"failed": problem_of(error)}
+
+    return doing
+
+
+def _raise_if_failed(result: Json) -> None:
+    if isinstance(result, dict) and "failed" in result:
+        raise StoppedError(result["failed"])
+
+
+def problem_of(error: TajoError) -> dict[str, Any]:
+    retry_at = error.retry_at if isinstance(error, TransientError) else None
+    return {
+        "kind": type(error).__name__,
+        "exit": error.exit_code,
+        "message": error.message,
+        "origin": error.origin,
+        "hint": error.hint,
+        "retry_at": retry_at.isoformat() if retry_at else None,
+    }
+
+
+_KINDS: tuple[type[TajoError], ...] = (
+    UsageError,
+    ConfigError,
+    CredentialError,
+    TransientError,
+    RejectedError,
+    ContractError,
+)
+
+
+def error_of(problem: Mapping[str, Any]) -> TajoError:
+    """The error that a recorded problem was: of the class with its exit code."""
+    kind = next((each for each in _KINDS if each.exit_code == problem["exit"]), TajoError)
+    return kind(problem["message"], origin=problem["origin"], hint=problem["hint"])
+
+
+async def _pause(services: Services, run_id: str, problem: Mapping[str, Any]) -> Json:
+    """Stop where it is. What can be mended and taken up again stays as a paused run; anything else ends it."""
+    again = problem["exit"] in (CredentialError.exit_code, TransientError.exit_code)
+    state = runs.PAUSED if again else runs.DONE
+    await services.database.write(runs.end, run_id, state, {"problem": problem}, services.clock())
+    return {"problem": dict(problem)}
+
+
+async def _close(services: Services, run_id: str, found: Json, read: list[Json], written: Json) -> Json:
+    """The summary, in the database and as the workflow's result (without the single writes)."""
+    now = services.clock()
+    sessions = [(Kind(each["kind"]), each["id"]) for each in read]
+    held = await services.database.read(rosters.held, sessions)
+    run = await services.database.read(runs.load, run_id)
+    open_letters = await services.database.read(letters.open_letters)
+    retry = [each for each in read if each.get("retry")]
+    summary = {
+        "run": run_id,
+        "sessions": len(read),
+        "occurrences": [_told(each) for each in held],
+        "rows": sum(each.get("rows", 0) for each in read),
+        "unreadable_rows": found["unreadable"] + sum(each.get("unreadable", 0) for each in read),
+        "cancelled": sum(each.get("cancelled", 0) for each in read),
+        "outcomes": _outcomes(held),
+        "in_review": sum(each.in_review for each in held),
+        "excluded": sum(each.excluded for each in held),
+        "settling": sum(each.readiness is Readiness.SETTLING for each in held),
+        "overdue": sum(each.readiness is Readiness.OVERDUE for each in held),
+        "problems": [f"{each['kind']} {each['id']}: {each['problem']}" for each in read if each["problem"]],
+        "notes": found["notes"],
+        "unavailable": len(retry),
+        "dead_letters": len(open_letters),
+        "letters_arisen": sum(letter.arose_at >= run.started_at for letter in open_letters),
+    } | written
+    kept = {name: value for name, value in summary.items() if name not in ("writes", "occurrences")}
+    state = runs.PAUSED if retry else runs.DONE
+    await services.database.write(runs.end, run_id, state, kept, now)
+    return summary
+
+
+def _told(each: rosters.Held) -> Json:
+    told = asdict(each) | {"kind": each.kind.value, "readiness": each.readiness.value}
+    told |= {"start": each.start.isoformat(), "held": each.held.total_seconds()}
+    return told | {"outcomes": {outcome.value: count for outcome, count in each.outcomes.items()}}
+
+
+def _outcomes(held: list[rosters.Held]) -> dict[str, int]:
+    return {outcome.value: sum(each.outcomes.get(outcome, 0) for each in held) for outcome in Outcome}
+
+
+def exit_code(summary: Mapping[str, Any]) -> int:
+    """0; 5 when something could not be read for now; 6 when records were refused or dead letters arose."""
+    if "problem" in summary:
+        return int(summary["problem"]["exit"])
+    if summary["unavailable"]:
+        return TransientError.exit_code
+    if summary["refused"] or summary["letters_arisen"]:
+        return RejectedError.exit_code
+    return 0
