@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from tajo.brevo.api import client as brevo_client
@@ -57,71 +59,63 @@ async def services(
     `zoom_app` and `brevo_app` are ASGI applications to talk to in process instead of the network.
     """
     require_zoom(config)
-    shown = progress or Counter()
-    gates = Gates(budgets or database, shown, clock)
-    async with (
-        _zoom(config, gates, shown, clock, zoom_app) as zoom,
-        _brevo(config, gates, shown, clock, brevo_app) as brevo,
-    ):
-        built = Services(config, database, zoom.client, brevo.client, shown, clock)
-        zoom.tell(built)
-        brevo.tell(built)
-        yield built
-
-
-class _Edge:
-    """A client whose attempts are counted, and told to the services once they are there."""
-
-    def __init__(self, vendor: str, progress: Progress) -> None:
-        self.vendor = vendor
-        self.client: Any = None
-        self._progress = progress
-        self._services: Services | None = None
-
-    def tell(self, services: Services) -> None:
-        self._services = services
-
-    def observe(self, attempt: Any) -> None:
-        self._progress.called(self.vendor, attempt.origin, attempt.label, attempt.status)
-        if self._services is not None:
-            self._services.heard(self.vendor, attempt.status)
-
-
-@asynccontextmanager
-async def _zoom(
-    config: Config, gates: Gates, progress: Progress, clock: Callable[[], datetime], app: Any
-) -> AsyncIterator[_Edge]:
+    told = _Told(progress or Counter(), clock)
+    gates = Gates(budgets or database, told.progress, clock)
     zoom = config.connectors.zoom
-    account = config.require("connectors.zoom.account_id")
-    async with Http(zoom.oauth_url, app=app) as oauth, Http(zoom.api_url, app=app) as api:
-        tokens = TokenSource(
-            oauth,
-            account_id=account,
-            client_id=config.require("connectors.zoom.client_id"),
-            client_secret=config.require("connectors.zoom.client_secret"),
+    async with (
+        Http(zoom.oauth_url, app=zoom_app) as oauth,
+        Http(zoom.api_url, app=zoom_app) as api,
+        Http(config.brevo.api_url, app=brevo_app) as brevo,
+    ):
+        tokens = _tokens(config, oauth, clock)
+        yield Services(
+            config=config,
+            database=database,
+            zoom=_zoom(config, api, tokens, gates, told),
+            tokens=tokens,
+            brevo=_brevo(config, brevo, gates, told),
+            progress=told.progress,
             clock=clock,
+            answered=told.answered,
         )
-        edge = _Edge("zoom", progress)
-        budget = ZoomBudget(gates, plan=zoom.plan, share=zoom.rate_share, account=_short(account), clock=clock)
-        edge.client = zoom_client.ZoomClient(api, tokens, budget=budget, clock=clock, observe=edge.observe)
-        edge.tokens = tokens  # type: ignore[attr-defined]
-        yield edge
 
 
-@asynccontextmanager
-async def _brevo(
-    config: Config, gates: Gates, progress: Progress, clock: Callable[[], datetime], app: Any
-) -> AsyncIterator[_Edge]:
-    import asyncio
+class _Told:
+    """Hears of every attempt: counts it, and remembers when each vendor last answered (any status but 5xx)."""
 
+    def __init__(self, progress: Progress, clock: Callable[[], datetime]) -> None:
+        self.progress = progress
+        self.clock = clock
+        self.answered: dict[str, datetime] = {}
+
+    def __call__(self, vendor: str, attempt: zoom_client.Attempt | brevo_client.Attempt) -> None:
+        self.progress.called(vendor, attempt.origin, attempt.label, attempt.status)
+        if 0 < attempt.status < 500:
+            self.answered[vendor] = self.clock()
+
+
+def _tokens(config: Config, oauth: Http, clock: Callable[[], datetime]) -> TokenSource:
+    account, client, secret = (config.require(f"connectors.zoom.{name}") for name in ZOOM_NEEDS)
+    return TokenSource(oauth, account_id=account, client_id=client, client_secret=secret, clock=clock)
+
+
+def _zoom(config: Config, api: Http, tokens: TokenSource, gates: Gates, told: _Told) -> zoom_client.ZoomClient:
+    zoom = config.connectors.zoom
+    account = _short(config.require("connectors.zoom.account_id"))
+    budget = ZoomBudget(gates, plan=zoom.plan, share=zoom.rate_share, account=account, clock=told.clock)
+    return zoom_client.ZoomClient(api, tokens, budget=budget, clock=told.clock, observe=partial(told, "zoom"))
+
+
+def _brevo(config: Config, http: Http, gates: Gates, told: _Told) -> brevo_client.BrevoClient:
     key = config.require("brevo.api_key")
-    async with Http(config.brevo.api_url, app=app) as http:
-        edge = _Edge("brevo", progress)
-        budget = BrevoBudget(gates, tier=config.brevo.tier, account=_short(key))
-        edge.client = brevo_client.BrevoClient(
-            http, key, budget=budget, clock=clock, sleep=asyncio.sleep, observe=edge.observe
-        )
-        yield edge
+    return brevo_client.BrevoClient(
+        http,
+        key,
+        budget=BrevoBudget(gates, tier=config.brevo.tier, account=_short(key)),
+        clock=told.clock,
+        sleep=asyncio.sleep,
+        observe=partial(told, "brevo"),
+    )
 
 
 def _short(secret: str) -> str:

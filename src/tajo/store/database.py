@@ -63,6 +63,11 @@ class Database:
                     connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
                 _upgrade(connection)
 
+    def is_current(self) -> bool:
+        """Whether the schema is of this version; changes nothing."""
+        with _named(self.engine):
+            return self._version() == HEAD
+
     def _version(self) -> str:
         with self.engine.connect() as connection:
             if not sa.inspect(connection).has_table("alembic_version"):

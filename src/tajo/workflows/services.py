@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from tajo.brevo.api.client import BrevoClient
 from tajo.brevo.schema import Schema
 from tajo.config.model import Config
+from tajo.connectors.zoom.api.auth import Tokens
 from tajo.connectors.zoom.api.client import ZoomClient
 from tajo.connectors.zoom.config import ZoomConfig
 from tajo.core.fields import FIELDS, Field, question
@@ -32,6 +33,7 @@ class Services:
     config: Config
     database: Database
     zoom: ZoomClient
+    tokens: Tokens
     brevo: BrevoClient
     progress: Progress
     clock: Callable[[], datetime] = utc_now
@@ -64,11 +66,6 @@ class Services:
     def settle(self) -> Settle:
         settle = self.connector.settle
         return Settle(settle.after, settle.every, settle.deadline)
-
-    def heard(self, vendor: str, status: int) -> None:
-        """An attempt was made; any status but 0 and 5xx is an answer."""
-        if 0 < status < 500:
-            self.answered[vendor] = self.clock()
 
     def is_silent(self, vendor: str) -> bool:
         """Whether the vendor has not answered anything for a while: then nothing else is worth trying."""

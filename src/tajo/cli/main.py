@@ -1,0 +1,84 @@
+"""The command tree. Commands load when they are called: `tajo --help` imports nothing of them."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from tajo import __version__
+from tajo.core.errors import TajoError
+
+# command → (module, what `tajo --help` says of it)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("tajo.cli.demo", "Show it all: a month of simulated sessions, synced and explained."),
+    "simulate": ("tajo.cli.simulate", "Serve a simulated Zoom and a simulated Brevo to try things on."),
+    "init": ("tajo.cli.init", "Write a commented tajo.yml and .env.example."),
+    "check": ("tajo.cli.check", "Check credentials, scopes, plan, attributes and lists."),
+    "sync": ("tajo.cli.sync", "Bring everybody who registered or came into Brevo."),
+    "plan": ("tajo.cli.plan", "Show what a sync would write; write nothing."),
+    "connectors": ("tajo.cli.connectors", "Connect, list, inspect and disconnect connectors."),
+    "why": ("tajo.cli.why", "Tell one person's story: registered, came, written, or why not."),
+}
+
+
+class Tree(click.Group):
+    """Subcommands by name, each in a module of its own with the command as `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, said) for name, (_, said) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            meant = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"There is no command {args[0]!r}.{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.command(cls=Tree, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tajo", message="%(prog)s %(version)s")
+def tajo() -> None:
+    """Tajo connects Zoom to Brevo: every registrant and attendee becomes a contact, with the right minutes, outcome
+    and list, once.
+    """
+
+
+def main() -> None:
+    """The entry point: every error becomes one line and its exit code."""
+    try:
+        sys.exit(tajo.main(standalone_mode=False) or 0)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped; nothing is lost: the same command goes on from here", err=True)
+        sys.exit(130)
+    except TajoError as error:
+        click.echo(f"tajo: {error.line()}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing more to say
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

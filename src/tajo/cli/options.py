@@ -1,0 +1,48 @@
+"""Options that every command has, and how commands read the configuration and print."""
+
+from __future__ import annotations
+
+import functools
+import json
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tajo.config.model import Config
+
+
+def shared(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --config, --json and --no-input; the command gets them as `config_path`, `as_json` and `no_input`."""
+
+    @click.option(
+        "--config", "config_path", type=click.Path(path_type=Path), help="The configuration; tajo.yml unless given."
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Data as JSON on stdout; talk goes to stderr.")
+    @click.option("--no-input", is_flag=True, help="Never ask; fail where an answer would be needed.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return command(*args, **kwargs)
+
+    return wrapped
+
+
+def read_config(path: Path | None, *, optional: bool = False, overrides: dict[str, Any] | None = None) -> Config:
+    """The configuration, its warnings told on stderr."""
+    from tajo.config.load import load
+
+    config = load(path, optional=optional, overrides=overrides)
+    for warning in config.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    return config
+
+
+def print_json(data: Any) -> None:
+    click.echo(json.dumps(data, ensure_ascii=False, default=str))
+
+
+def plain(text: str) -> str:
+    """Text from outside, harmless on a terminal: no control or escape characters, no direction overrides."""
+    return "".join(" " if unicodedata.category(char) in ("Cc", "Cf") and char != "\u200d" else char for char in text)

@@ -1,0 +1,59 @@
+"""`tajo simulate`"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from tajo.cli.options import print_json, shared
+
+
+@click.command("simulate")
+@click.option("--zoom-port", type=click.IntRange(0, 65535), default=8701, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--brevo-port", type=click.IntRange(0, 65535), default=8702, show_default=True, help="0 takes a free one."
+)
+@click.option("--seed", default=7, show_default=True, help="Which people and sessions.")
+@shared
+def command(
+    zoom_port: int, brevo_port: int, seed: int, config_path: Path | None, as_json: bool, no_input: bool
+) -> None:
+    """Serve a simulated Zoom and a simulated Brevo on this machine until stopped.
+
+    A month of webinars and meetings, seeded: the same seed gives the same people.
+    """
+    del config_path, no_input
+    from tajo.simulators.brevo import BrevoSimulator
+    from tajo.simulators.serve import serve
+    from tajo.simulators.world import month
+    from tajo.simulators.zoom import ZoomSimulator
+
+    zoom = ZoomSimulator(month(seed, now=datetime.now(UTC)))
+    brevo = BrevoSimulator()
+    with serve(zoom.app, port=zoom_port) as zoom_url, serve(brevo.app, port=brevo_port) as brevo_url:
+        environment = {
+            "ZOOM_ACCOUNT_ID": zoom.account_id,
+            "ZOOM_CLIENT_ID": zoom.client_id,
+            "ZOOM_CLIENT_SECRET": zoom.client_secret,
+            "BREVO_API_KEY": "xkeysib-test-key",
+        }
+        addresses = {"zoom": zoom_url, "brevo": brevo_url}
+        if as_json:
+            print_json({"environment": environment, **addresses})
+        else:
+            _explain(environment, zoom_url, brevo_url)
+        while True:
+            time.sleep(3600)
+
+
+def _explain(environment: dict[str, str], zoom_url: str, brevo_url: str) -> None:
+    click.echo("In another shell:\n")
+    for name, value in environment.items():
+        click.echo(f"  export {name}={value}")
+    click.echo("\nand in tajo.yml:\n")
+    click.echo(f"  connectors: {{zoom: {{api_url: {zoom_url}/v2, oauth_url: {zoom_url}/oauth}}}}")
+    click.echo(f"  brevo: {{api_url: {brevo_url}/v3}}")
+    click.echo("\nthen `tajo connectors connect zoom` and `tajo sync zoom`. Ctrl-C stops the simulators.")

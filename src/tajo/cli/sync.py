@@ -1,0 +1,102 @@
+"""`tajo sync`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tajo.cli.options import print_json, read_config, shared
+
+
+def window(command: Any) -> Any:
+    """The options that say which sessions: `since`, `until`, `meeting`, `webinar`."""
+    for option in (
+        click.option("--webinar", metavar="ID|UUID", help="Only this webinar."),
+        click.option("--meeting", metavar="ID|UUID", help="Only this meeting."),
+        click.option("--until", metavar="DATE", help="The last UTC day; today unless given."),
+        click.option("--since", metavar="DATE|30d", help="The first UTC day, or so many days ago; 30d unless given."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("sync")
+@click.argument("connector", type=click.Choice(["zoom"]))
+@window
+@click.option("--dry-run", is_flag=True, help="Show what would be written; write nothing. The same as `tajo plan`.")
+@shared
+def command(connector: str, dry_run: bool, **options: Any) -> int:
+    """Bring everybody who registered or came into Brevo.
+
+    Reads the sessions of the window and the registrants of coming ones. Killed or stopped, the same command goes on
+    where it was. Sends no Brevo events and no mails.
+    """
+    del connector
+    if dry_run:
+        from tajo.cli.plan import show_plan
+
+        return show_plan(**options)
+    return _sync(**options)
+
+
+def _sync(
+    config_path: Path | None,
+    as_json: bool,
+    no_input: bool,
+    since: str | None,
+    until: str | None,
+    meeting: str | None,
+    webinar: str | None,
+) -> int:
+    del no_input
+    import anyio
+
+    from tajo import app
+    from tajo.cli.display import Bars, console
+    from tajo.workflows.request import carry_out, read_request
+    from tajo.workflows.services import utc_now
+
+    config = read_config(config_path)
+    app.require_zoom(config)
+    request = read_request(since=since, until=until, meeting=meeting, webinar=webinar, now=utc_now())
+
+    async def run() -> dict[str, Any]:
+        database = app.open_database(config)
+        try:
+            with Bars(console(stderr=True)) as bars:
+                async with app.services(config, database, progress=bars) as services:
+                    summary = await carry_out(services, request, told=lambda text: click.echo(text, err=True))
+                    return summary | {"calls": dict(bars.calls), "limited": dict(bars.limited)}
+        finally:
+            database.close()
+
+    return finish(anyio.run(run), as_json)
+
+
+def finish(summary: dict[str, Any], as_json: bool) -> int:
+    """Print a run's summary; its exit code. A problem that stopped it is raised as the error that it was."""
+    from tajo.workflows.sync import error_of, exit_code
+
+    if "problem" in summary:
+        if as_json:
+            print_json(summary)
+        raise error_of(summary["problem"])
+    if as_json:
+        print_json({name: value for name, value in summary.items() if name != "writes"})
+    else:
+        show(summary)
+    return exit_code(summary)
+
+
+def show(summary: dict[str, Any]) -> None:
+    from tajo.cli.display import console, sentences, summary_table
+
+    console().print(summary_table(summary))
+    for sentence in sentences(summary):
+        click.echo(sentence)
+    calls = summary["calls"]
+    zoom = sum(count for name, count in calls.items() if name.startswith("zoom."))
+    brevo = sum(count for name, count in calls.items() if name.startswith("brevo."))
+    click.echo(f"calls: {zoom} to Zoom, {brevo} to Brevo, {sum(summary['limited'].values())} refused by a limit")

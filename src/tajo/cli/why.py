@@ -1,0 +1,78 @@
+"""`tajo why`"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tajo.cli.options import plain, print_json, read_config, shared
+
+
+@click.command("why")
+@click.argument("email")
+@shared
+def command(email: str, config_path: Path | None, as_json: bool, no_input: bool) -> int:
+    """Tell one person's story: registered, came, written to Brevo, or why not."""
+    del no_input
+    from tajo import app
+    from tajo.workflows.stories import story
+
+    database = app.open_database(read_config(config_path, optional=True))
+    try:
+        told = database.read_now(story, email.strip().lower())
+    finally:
+        database.close()
+    if told is None:
+        if as_json:
+            print_json(None)
+        click.echo(f"tajo: nobody with the address {plain(email)} is on any roster or in the ledger", err=True)
+        click.echo("    → check the address; people without one are in review, see `tajo plan zoom`", err=True)
+        return 1
+    if as_json:
+        print_json(told)
+    else:
+        for line in narrate(told):
+            click.echo(plain(line))
+    return 0
+
+
+def narrate(told: dict[str, Any]) -> list[str]:
+    """The story as lines of text."""
+    lines = [told["email"]]
+    for each in told["sessions"]:
+        lines += _session(each)
+    written = told["written"]
+    if written is None:
+        lines.append(f"  Brevo: nothing written. {told['why_not']}")
+    else:
+        values = ", ".join(f"{name}={value}" for name, value in written["attributes"].items() if value != "")
+        lines.append(f"  Brevo: written {_time(written['at'])} UTC by {written['how']}: {values}")
+        lists = ", ".join(str(each) for each in written["lists"])
+        lines.append(f"    on lists: {lists or 'none of ours'}")
+    for letter in told["dead_letters"]:
+        lines.append(f"  refused: {letter['reason']}" + (f" → {letter['remedy']}" if letter["remedy"] else ""))
+    return lines
+
+
+def _session(each: dict[str, Any]) -> list[str]:
+    lines = [f"  {each['kind']} “{each['topic']}”, {_time(each['start'])} UTC ({each['readiness']})"]
+    if each["registered_at"]:
+        source = f" through “{each['source']}”" if each["source"] else ""
+        lines.append(f"    registered {_time(each['registered_at'])} UTC{source}")
+    stays = ", ".join(f"{_clock(join)}–{_clock(leave)}" for join, leave in each["stays"])
+    if stays:
+        minutes, held = each["present_s"] / 60, each["held_s"] / 60
+        lines.append(f"    was there {stays}: {minutes:.1f} of {held:.1f} min, {each['joins']} join(s)")
+    excluded = f", left out as {each['excluded']}" if each["excluded"] else ""
+    return [*lines, f"    outcome: {each['outcome']}{excluded}"]
+
+
+def _time(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M}"
+
+
+def _clock(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%H:%M:%S}"

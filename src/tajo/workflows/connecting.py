@@ -1,0 +1,71 @@
+"""Connecting: access is proved, and what Brevo lacks is created."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tajo.brevo import schema
+from tajo.connectors.zoom.api.scopes import missing
+from tajo.core.errors import CredentialError
+from tajo.store import letters, notes, runs
+from tajo.store.database import Database
+from tajo.workflows.planning import check_schema, list_ids
+from tajo.workflows.services import Services
+
+CONNECTED = "connector.zoom.connected_at"
+
+
+async def connect(services: Services) -> dict[str, Any]:
+    """Prove access to both sides, create missing attributes and lists, and note the time of the first connection.
+
+    CredentialError naming every missing scope; ConfigError for a type that clashes or a list number nobody has.
+    """
+    token = await services.tokens.token()
+    sync = services.connector.sync
+    features = [name for name in ("participants", "webinars", "recordings") if getattr(sync, name)]
+    if lacking := missing(token.scopes, features):
+        scopes = list(dict.fromkeys(needed.granular for needed in lacking.values()))
+        raise CredentialError(
+            f"the Zoom app lacks the scopes {', '.join(scopes)}",
+            origin="zoom.token",
+            hint="add them on the app's page Scopes, then connect again: only new tokens carry them",
+        )
+    found = await schema.read(services.brevo)
+    created = await schema.create_attributes(services.brevo, schema.missing(services.mapping, found))
+    found = await schema.read(services.brevo) if created else found
+    check_schema(services, found)
+    lists = []
+    for membership, id_ in list_ids(services, found).items():
+        if id_ < 0:
+            name = str(getattr(services.connector.lists, membership.value))
+            lists.append({"name": name, "id": await schema.create_list(services.brevo, name)})
+    services.schema = None
+    at = await services.database.read(notes.get, CONNECTED)
+    if at is None:
+        at = services.clock().isoformat()
+        await services.database.write(notes.put, CONNECTED, at)
+    return {"connector": "zoom", "connected_at": at, "created_attributes": created, "created_lists": lists}
+
+
+async def status(database: Database) -> dict[str, Any]:
+    """When it was connected, what the last run did, and what nobody has dealt with yet."""
+    run = await database.read(runs.last)
+    letters_open = await database.read(letters.open_letters)
+    return {
+        "connector": "zoom",
+        "connected_at": await database.read(notes.get, CONNECTED),
+        "last_run": None
+        if run is None
+        else {"id": run.id, "state": run.state, "started_at": run.started_at.isoformat(), "summary": run.summary},
+        "dead_letters": [
+            {"subject": each.subject, "origin": each.origin, "reason": each.reason, "remedy": each.remedy}
+            for each in letters_open
+        ],
+    }
+
+
+async def disconnect(database: Database) -> bool:
+    """Forget the connection; whether there was one. Rosters, ledger and Brevo stay as they are."""
+    there = await database.read(notes.get, CONNECTED) is not None
+    await database.write(notes.forget, CONNECTED)
+    return there

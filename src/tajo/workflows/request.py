@@ -1,0 +1,149 @@
+"""A request to sync: read from what was typed, carried out durably, or previewed on a copy of the database."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+
+from tajo.core.errors import UsageError
+from tajo.store import runs
+from tajo.store.copy import copy_into
+from tajo.store.database import Database
+from tajo.workflows import sync
+from tajo.workflows.engine import Engine
+from tajo.workflows.services import Services
+
+DEFAULT_SINCE = timedelta(days=30)
+AS_FAR_AS_ZOOM_GOES = timedelta(days=365)  # for one session by its number: all of its instances
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Which sessions to sync: UTC days, both in, and at most one session by numeric id or UUID."""
+
+    since: str
+    until: str
+    meeting: str = ""
+    webinar: str = ""
+
+
+def read_request(
+    *,
+    since: str | date | datetime | None,
+    until: str | date | datetime | None,
+    meeting: str | None = None,
+    webinar: str | None = None,
+    now: datetime,
+) -> Request:
+    """The request as typed or passed. UsageError for what cannot be meant."""
+    if meeting and webinar:
+        raise UsageError("--meeting and --webinar were both given", origin="sync", hint="give one of them")
+    reach = AS_FAR_AS_ZOOM_GOES if meeting or webinar else DEFAULT_SINCE
+    first = _day(since, "since", now) if since is not None else (now - reach).date()
+    last = _day(until, "until", now) if until is not None else now.date()
+    if first > last:
+        raise UsageError(
+            f"since ({first}) is after until ({last})", origin="sync", hint="give the earlier day as --since"
+        )
+    if first > now.date():
+        raise UsageError(f"since ({first}) is in the future", origin="sync", hint="coming webinars are always read")
+    return Request(first.isoformat(), last.isoformat(), _ident(meeting), _ident(webinar))
+
+
+def _day(value: str | date | datetime, name: str, now: datetime) -> date:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).date() if value.tzinfo else value.date()
+    if isinstance(value, date):
+        return value
+    text = value.strip()
+    if days := re.fullmatch(r"(\d{1,4})d", text):
+        return (now - timedelta(days=int(days[1]))).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{value!r} is no day for --{name}", origin="sync", hint="write 2026-09-01, or 30d for thirty days ago"
+        ) from None
+
+
+def _ident(value: str | None) -> str:
+    """A numeric id as people copy it ("874 5548 2100", "874-5548-2100"), or a UUID as it is."""
+    text = (value or "").strip()
+    bare = re.sub(r"[\s-]", "", text)
+    return bare if bare.isdigit() else text
+
+
+async def carry_out(services: Services, request: Request, *, told: Callable[[str], None]) -> dict[str, Any]:
+    """Run the request durably; its summary. A run that was killed or paused is taken up, not begun anew.
+
+    Another unfinished run is brought to its end first: `told` says so.
+    """
+    async with Engine(services.database, "sync", services) as engine:
+        for run in await services.database.read(runs.unfinished):
+            mine = run.request == asdict(request)
+            told(f"goes on with the run of {run.started_at:%Y-%m-%d %H:%M} UTC ({run.request['since']} to …)")
+            summary = await _follow(services, engine, run)
+            if mine or "problem" in summary:
+                return summary
+        run = await services.database.write(
+            runs.start, f"{services.clock():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}", asdict(request), services.clock()
+        )
+        return await _follow(services, engine, run)
+
+
+async def _follow(services: Services, engine: Engine, run: runs.Run) -> dict[str, Any]:
+    """The result of a run: of its workflow that was killed, or of a new attempt where the last one had ended."""
+    if run.state == runs.PAUSED:
+        run = await services.database.write(runs.again, run)
+    summary: dict[str, Any] = await engine.result(f"sync:{run.id}:{run.attempt}", sync.sync_workflow, run.id)
+    return summary
+
+
+async def preview(services: Services, request: Request) -> dict[str, Any]:
+    """What the request would write: the same code, without the writes. `services` stands on a copy: see `a_copy`."""
+    run = await services.database.write(runs.start, "preview", asdict(request), services.clock())
+    summary: dict[str, Any] = await sync.dry_run(services, run.id)
+    return summary
+
+
+@asynccontextmanager
+async def a_copy(url: str, *, rows: bool = True) -> AsyncIterator[tuple[Database, Database | None]]:
+    """A throw-away copy of a database, as it is now; an empty one where there is none yet. Yields (copy, original).
+
+    Without `rows` it is an empty one in any case.
+
+    The original is for counting calls, since limits are shared whoever calls; None while it does not exist.
+    """
+    with tempfile.TemporaryDirectory(prefix="tajo-plan-") as folder:
+        target = Database(f"sqlite:///{Path(folder) / 'plan.db'}")
+        target.migrate()
+        original = existing(url)
+        try:
+            if original is not None and rows:
+                await anyio.to_thread.run_sync(copy_into, original, target)
+            yield target, original
+        finally:
+            target.close()
+            if original is not None:
+                original.close()
+
+
+def existing(url: str) -> Database | None:
+    """The database, if it is there and of this version; nothing is created or migrated."""
+    path = url.removeprefix("sqlite:///")
+    if url.startswith("sqlite:///") and not Path(path).is_file():
+        return None
+    database = Database(url)
+    if database.is_current():
+        return database
+    database.close()
+    return None

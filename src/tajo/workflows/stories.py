@@ -1,0 +1,79 @@
+"""One person's story: what `tajo why` tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from tajo.core.contact import fold, is_withdrawn
+from tajo.store import ledger, letters, rosters
+
+
+def story(connection: sa.Connection, email: str) -> dict[str, Any] | None:
+    """Everything known about an e-mail, as JSON; None for somebody nobody has heard of.
+
+    Per session: registered when and from where, stays, minutes, outcome. Then what was written to Brevo and when, or
+    why not.
+    """
+    lines = rosters.lines_of(connection, email)
+    written = ledger.written(connection, email)
+    open_letters = letters.open_letters(connection, email)
+    if not lines and written is None and not open_letters:
+        return None
+    return {
+        "email": email,
+        "sessions": [_session(line) for line in lines],
+        "written": _written(written),
+        "why_not": _why_not(email, lines, written),
+        "dead_letters": [{"reason": each.reason, "remedy": each.remedy} for each in open_letters],
+    }
+
+
+def _session(line: rosters.Line) -> dict[str, Any]:
+    entry = line.entry
+    return {
+        "occurrence": entry.occurrence,
+        "kind": entry.kind.value,
+        "topic": entry.topic,
+        "start": entry.start.isoformat(),
+        "readiness": entry.readiness.value,
+        "outcome": entry.outcome.value,
+        "role": line.role,
+        "excluded": entry.excluded,
+        "registered_at": entry.registered_at.isoformat() if entry.registered_at else None,
+        "source": entry.source,
+        "stays": [[each.join.isoformat(), each.leave.isoformat()] for each in line.segments],
+        "present_s": round(entry.present.total_seconds()),
+        "held_s": round(entry.held.total_seconds()),
+        "joins": entry.joins,
+    }
+
+
+def _written(written: ledger.Written | None) -> dict[str, Any] | None:
+    if written is None:
+        return None
+    attributes: Mapping[str, Any] = written.delivered.attributes
+    return {
+        "at": written.at.isoformat(),
+        "how": written.how,
+        "attributes": dict(attributes),
+        "lists": sorted(written.delivered.lists),
+    }
+
+
+def _why_not(email: str, lines: list[rosters.Line], written: ledger.Written | None) -> str:
+    """Why nothing was written about somebody who is on a roster; "" where something was."""
+    if written is not None:
+        return ""
+    entries = [line.entry for line in lines]
+    if entries and all(entry.excluded for entry in entries):
+        return f"left out everywhere: {', '.join(sorted({entry.excluded for entry in entries}))}"
+    contact = fold(email, entries)
+    if is_withdrawn(contact):
+        outcome = contact.carried.outcome.value if contact.carried else "registered"
+        if outcome == "registered" or contact.carried is None:
+            return "the session has not settled yet"
+        return f"{outcome} everywhere: nothing is written for the first time about that"
+    return "not written yet: the next sync does"
