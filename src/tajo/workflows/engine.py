@@ -13,6 +13,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -21,7 +22,6 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import DBOSPortableJSONSerializer as Serializer  # the default one pickles
 
-from tajo import __version__
 from tajo.core.errors import TajoError
 from tajo.store.database import Database
 
@@ -186,7 +186,7 @@ def _file_lock(path: Path, role: str) -> Iterator[None]:
         except OSError:
             raise _busy(role, os.pread(handle, 100, 0).decode(errors="replace").strip()) from None
         os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()}, tajo {__version__}".encode(), 0)
+        os.pwrite(handle, f"process {os.getpid()}, tajo {version('tajo')}".encode(), 0)
         yield
     finally:
         os.close(handle)
