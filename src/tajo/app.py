@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tajo.brevo.api import client as brevo_client
@@ -29,6 +30,14 @@ def open_database(config: Config) -> Database:
     database = Database(config.require("database_url"))
     database.migrate()
     return database
+
+
+def database_if_any(config: Config) -> Database | None:
+    """The configured database for commands that only look; None where there is no SQLite file yet."""
+    url = config.require("database_url")
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
+        return None
+    return open_database(config)
 
 
 def require_zoom(config: Config) -> None:

@@ -55,6 +55,7 @@ class Bars(Counter):
         self._began = time.monotonic()
         self._done = 0
         self._waits_until = 0.0
+        self._reason = ""
 
     def __enter__(self) -> Bars:
         self._bars.start()

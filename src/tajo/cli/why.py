@@ -20,11 +20,13 @@ def command(email: str, config_path: Path | None, as_json: bool, no_input: bool)
     from tajo import app
     from tajo.workflows.stories import story
 
-    database = app.open_database(read_config(config_path, optional=True))
-    try:
-        told = database.read_now(story, email.strip().lower())
-    finally:
-        database.close()
+    database = app.database_if_any(read_config(config_path, optional=True))
+    told = None
+    if database is not None:
+        try:
+            told = database.read_now(story, email.strip().lower())
+        finally:
+            database.close()
     if told is None:
         if as_json:
             print_json(None)
