@@ -9,13 +9,16 @@ import os
 import pwd
 import shutil
 import signal
+import ssl
 import subprocess
+import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +34,7 @@ from tajo.simulators.brevo import BrevoSimulator, BrevoSwitches
 from tajo.simulators.serve import serve
 from tajo.simulators.world import World
 from tajo.simulators.zoom import ZoomSimulator, ZoomSwitches
-from tajo.store.database import Database
+from tajo.store.database import HEAD, Database
 from tajo.workflows.budgets import BrevoBudget, Gates, ZoomBudget
 from tajo.workflows.progress import Counter
 from tajo.workflows.services import Services
@@ -43,6 +46,14 @@ API_KEY = "xkeysib-test-key"
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_tls_context() -> Iterator[None]:
+    """Reading the system's certificates takes 40 ms, and every `Http` does it: in tests once is enough."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
 
 
 # --- time ---
@@ -82,6 +93,15 @@ class NoPostgresError(Exception):
     """Neither the wheel's Postgres nor one of the system could be started."""
 
 
+CLEAN = """DO $$ DECLARE mine text; BEGIN
+    SET LOCAL lock_timeout = '2s';
+    DROP SCHEMA IF EXISTS dbos CASCADE;
+    FOR mine IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+        EXECUTE format('DELETE FROM %I', mine);
+    END LOOP;
+END $$"""
+
+
 class Postgres:
     """A server of our own on a socket in a temporary folder; databases on it are fast and forgotten."""
 
@@ -89,6 +109,7 @@ class Postgres:
         self.folder = folder
         self._numbers = itertools.count(1)
         self._admin: Any = None
+        self._clean: list[str] = []  # migrated databases that nobody uses now
 
     def start(self, binaries: Path, stack: ExitStack) -> None:
         owner = _owner(self.folder)
@@ -130,6 +151,23 @@ class Postgres:
         name = f"test{next(self._numbers)}"
         self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
+
+    def borrow(self, template: str) -> str:
+        """A migrated database with nothing in it: a used one that was cleaned, or a copy of the template."""
+        return self._clean.pop() if self._clean else self.create(template)
+
+    def give_back(self, name: str) -> None:
+        """Empty a borrowed database for the next test; one that was changed otherwise is thrown away."""
+        try:
+            with psycopg.connect(self.url(name)) as connection:
+                connection.execute(CLEAN)
+                version = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except psycopg.Error:
+            version = None
+        if version == (HEAD,):
+            self._clean.append(name)
+        else:
+            self.drop(name)
 
     def drop(self, name: str) -> None:
         self._admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -233,9 +271,9 @@ def sqlite_url(tmp_path: Path, migrated: Callable[..., Any]) -> str:
 @pytest.fixture
 def postgres_url(postgres: Postgres, migrated: Callable[..., Any]) -> Iterator[str]:
     """The URL of a migrated Postgres database of this test."""
-    name = postgres.create(migrated(postgres))
+    name = postgres.borrow(migrated(postgres))
     yield postgres.url(name)
-    postgres.drop(name)
+    postgres.give_back(name)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -271,6 +309,38 @@ def sqlite_database(sqlite_url: str) -> Iterator[Database]:
     opened = Database(sqlite_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[Database]:
+    """A migrated Postgres database, for tests that are about it alone."""
+    opened = Database(postgres_url)
+    yield opened
+    opened.close()
+
+
+# --- processes ---
+
+
+@pytest.fixture
+def script() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts Python on a text with arguments, in a process of its own that prints and reads lines.
+
+    What still runs at the end of the test is killed.
+    """
+    started: list[subprocess.Popen[str]] = []
+
+    def start(text: str, *arguments: object) -> subprocess.Popen[str]:
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        command = [sys.executable, "-c", textwrap.dedent(text), *map(str, arguments)]
+        process = subprocess.Popen(command, text=True, **pipes)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 # --- configuration ---

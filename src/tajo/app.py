@@ -17,6 +17,7 @@ from tajo.connectors.zoom.api import client as zoom_client
 from tajo.connectors.zoom.api.auth import TokenSource
 from tajo.core.errors import ConfigError
 from tajo.http import Http
+from tajo.store import inbox
 from tajo.store.database import Database
 from tajo.workflows.budgets import BrevoBudget, Gates, ZoomBudget
 from tajo.workflows.progress import Counter, Progress
@@ -29,6 +30,17 @@ def open_database(config: Config) -> Database:
     """The configured database, migrated to this version."""
     database = Database(config.require("database_url"))
     database.migrate()
+    return database
+
+
+def open_inbox(config: Config) -> Database:
+    """Where deliveries are kept: on SQLite a file of its own beside the database, on Postgres the database itself."""
+    url = config.require("database_url")
+    if url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///"))
+        url = f"sqlite:///{path.with_name(f'{path.stem}-inbox{path.suffix}')}"
+    database = Database(url, every_commit=True, patience_s=1.0)
+    database.write_now(inbox.metadata.create_all)
     return database
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -145,6 +147,13 @@ def test_an_instance_whose_end_was_never_told_does_not_swallow_the_next_use_of_t
     assert [[i.uuid for i in each.instances] for each in found] == [["stuck"], ["true"]]
 
 
+def test_an_instance_whose_end_was_never_told_does_not_swallow_the_next_days_of_a_series() -> None:
+    """Daily at 14:00, an hour each; the first day's end was lost. 23 hours lie between, and each day has its date."""
+    daily = series(*(TWO + day * DAY for day in range(4)))
+    days = [held(TWO, None), *(held(TWO + day * DAY) for day in (1, 2, 3))]
+    assert dated(daily, *days) == [("1", 1), ("2", 1), ("3", 1), ("4", 1)]
+
+
 def test_coming_dates_are_listed_until_they_end() -> None:
     """At 14:30 the date of 14:00-15:00 is still to come if nobody has started; at 15:00 it has passed."""
     weekly = series(TWO, TWO + 7 * DAY)
@@ -216,14 +225,14 @@ def test_occurrences_are_farther_apart_than_a_restart(session: Session, held_one
             assert instance.start - end <= allowed_gap(session)
             end = max(end, instance.end or end)
     by_start = sorted(found, key=lambda each: each.instances[0].start)
-    for before, after in zip(by_start, by_start[1:], strict=False):
+    for before, after in pairwise(by_start):
         assert after.instances[0].start - (before.ended_at or LATER) > allowed_gap(session)
 
 
 @given(sessions, instances, st.randoms(use_true_random=False))
-def test_the_order_of_instances_does_not_matter(session: Session, held_ones: list[Instance], random: object) -> None:
+def test_the_order_of_instances_does_not_matter(session: Session, held_ones: list[Instance], random: Random) -> None:
     shuffled = list(held_ones)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
 
     def found(rows: list[Instance]) -> list[Occurrence]:
         return occurrences(session, rows, restart_gap=HOUR, now=TWO + 9 * DAY)

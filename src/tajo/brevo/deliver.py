@@ -75,16 +75,21 @@ async def _send(
     await brevo.send(contacts.upsert(ContactWrite(operation.email, values, tuple(sorted(joined)))))
 
 
-def batches(operations: Sequence[Operation], everyone: int) -> list[tuple[frozenset[int], tuple[ContactWrite, ...]]]:
+def batches(
+    operations: Sequence[Operation], before: Mapping[str, Delivered], everyone: int
+) -> list[tuple[frozenset[int], tuple[ContactWrite, ...]]]:
     """The imports to make: one for each distinct set of lists to join, cut where it would be over 8 MB.
 
     Who joins none goes on the list `everyone`, since Brevo takes no import without one: putting them on a list they
-    are supposed to be on already could undo what somebody took them off by hand.
+    are supposed to be on already could undo what somebody took them off by hand. A row carries all that we know, so
+    that somebody who was deleted in Brevo meanwhile is created as a whole.
     """
     groups: dict[frozenset[int], list[ContactWrite]] = {}
     for operation in operations:
         target = operation.join or frozenset({everyone})
-        groups.setdefault(target, []).append(ContactWrite(operation.email, _attributes(operation)))
+        known = before[operation.email].attributes if operation.email in before else {}
+        values = {name: value for name, value in known.items() if value != ""} | _attributes(operation)
+        groups.setdefault(target, []).append(ContactWrite(operation.email, values))
     return [
         (target, chunk)
         for target, rows in sorted(groups.items(), key=lambda group: sorted(group[0]))
@@ -149,4 +154,6 @@ def _equal(there: object, value: Attribute) -> bool:
         return str(there).lower() in ({"true", "yes"} if value else {"false", "no"})
     if isinstance(value, int | float) and isinstance(there, int | float):
         return float(value) == float(there)
-    return True  # texts may come back trimmed or re-spelt; that they are there is what matters
+    if isinstance(value, str) and isinstance(there, str):
+        return there.strip().startswith(value.strip())  # a date comes back with a time
+    return True  # a category's label for its number, choices in another order: that they are there is what matters

@@ -82,7 +82,8 @@ def status(connector: str, config_path: Path | None, as_json: bool, no_input: bo
     del connector, no_input
     from tajo.workflows import connecting
 
-    told = _on_database(config_path, connecting.status)
+    nothing: dict[str, Any] = {"connector": "zoom", "connected_at": None, "last_run": None, "dead_letters": []}
+    told = _on_database(config_path, connecting.status, nothing)
     if as_json:
         print_json(told)
         return 0
@@ -110,7 +111,7 @@ def disconnect(connector: str, config_path: Path | None, as_json: bool, no_input
     del connector, no_input
     from tajo.workflows import connecting
 
-    there = _on_database(config_path, connecting.disconnect)
+    there = _on_database(config_path, connecting.disconnect, False)
     if as_json:
         print_json({"disconnected": there})
     else:
@@ -118,12 +119,15 @@ def disconnect(connector: str, config_path: Path | None, as_json: bool, no_input
     return 0 if there else 1
 
 
-def _on_database(config_path: Path | None, work: Any) -> Any:
+def _on_database(config_path: Path | None, work: Any, nothing: Any) -> Any:
+    """The work's result; `nothing` where there is no database yet, which is not a reason to make one."""
     import anyio
 
     from tajo import app
 
-    database = app.open_database(read_config(config_path, optional=True))
+    database = app.database_if_any(read_config(config_path, optional=True))
+    if database is None:
+        return nothing
     try:
         return anyio.run(work, database)
     finally:

@@ -27,9 +27,12 @@ WIDTH = 120  # where the output is no terminal, and nobody can tell how wide it 
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console as wide as the terminal; wide enough for a table where there is none."""
-    made = Console(stderr=stderr)
-    return made if made.is_terminal else Console(stderr=stderr, width=WIDTH)
+    """A console as wide as the terminal; wide enough for a table where there is none.
+
+    Without emoji codes: a topic with `:rocket:` in it is shown as it was typed.
+    """
+    made = Console(stderr=stderr, emoji=False)
+    return made if made.is_terminal else Console(stderr=stderr, emoji=False, width=WIDTH)
 
 
 PHASES = {"discover": "finding sessions", "sessions": "reading sessions", "contacts": "writing contacts"}
@@ -111,24 +114,42 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     return table
 
 
+COUNTS = (
+    ("in_review", "in review", "people whom Zoom shows without what identifies them; `tajo plan zoom` lists them"),
+    ("excluded", "left out", "hosts, panelists and excluded domains"),
+    ("settling", "still settling", "sessions whose reports may change; sync again in a few minutes"),
+    ("overdue", "without a usable report", "sessions whose absentees are unknown"),
+    ("unreadable_rows", "unreadable", "rows of Zoom that lack what they need"),
+    ("cancelled", "cancelled", "registrations that are gone since the last sync"),
+    ("unavailable", "not delivered by Zoom for now", "sessions; the same command reads them"),
+    ("dead_letters", "dead letters", "records given up on, see `tajo connectors status zoom`"),
+)
+WHY = {
+    "name_only": "no id, no e-mail",
+    "no_email": "known by an id, and Zoom shows no e-mail",
+    "ambiguous": "its ids belong to different people",
+}
+
+
+def review_table(review: list[Mapping[str, Any]], limit: int) -> Table:
+    """Rows that nobody could be found for, one line a name or id; the first `limit` of them."""
+    table = Table(title="in review", title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for name in ("session", "name", "rows", "minutes", "why"):
+        table.add_column(name, overflow="fold")
+    for each in review[:limit]:
+        cells = (each["topic"], each["name"], each["rows"], each["minutes"], WHY.get(each["why"], each["why"]))
+        table.add_row(*(escape(plain(str(cell))) for cell in cells))
+    return table
+
+
 def sentences(summary: Mapping[str, Any]) -> list[str]:
     """The closing summary: what was done, and everything that was not, each with its reason."""
     said = [
-        f"{summary['sessions']} sessions read, {summary['rows']} rows; contacts: {summary['created']} created, "
+        f"sessions read: {summary['sessions']}, rows: {summary['rows']}; contacts: {summary['created']} created, "
         f"{summary['changed']} changed, {summary['unchanged']} unchanged, {summary['refused']} refused"
     ]
-    counts = (
-        ("in_review", "in review: people whom Zoom shows without an e-mail or id (nothing is written about them)"),
-        ("excluded", "left out: hosts, panelists and excluded domains"),
-        ("settling", "still settling: sessions whose reports may change; sync again in a few minutes"),
-        ("overdue", "without a usable report: sessions whose absentees are unknown"),
-        ("unreadable_rows", "unreadable: rows of Zoom that lack what identifies them"),
-        ("cancelled", "cancelled: registrations that are gone since the last sync"),
-        ("unavailable", "not delivered by Zoom for now: sessions that the same command reads"),
-        ("dead_letters", "dead letters: records given up on, see `tajo connectors status zoom`"),
-    )
-    said += [f"{summary[name]} {text}" for name, text in counts if summary.get(name)]
-    said += [f"{count} × {what}" for what, count in summary["lost_fields"].items()]
+    said += [f"{label}: {summary[name]} ({text})" for name, label, text in COUNTS if summary.get(name)]
+    said += [f"field left out: {what} ({count} people)" for what, count in summary["lost_fields"].items()]
     said += [plain(text) for text in (*summary["notes"], *summary["problems"])]
     return said
 

@@ -17,6 +17,7 @@ def command(directory: Path, config_path: Path | None, as_json: bool, no_input: 
     del config_path, no_input
     from tajo.config.template import TEMPLATES, write_templates
 
+    directory.mkdir(parents=True, exist_ok=True)
     written = write_templates(directory)
     kept = [name for name in TEMPLATES if directory / name not in written]
     if as_json:

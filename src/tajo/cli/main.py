@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 
@@ -19,6 +20,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("tajo.cli.check", "Check credentials, scopes, plan, attributes and lists."),
     "sync": ("tajo.cli.sync", "Bring everybody who registered or came into Brevo."),
     "plan": ("tajo.cli.plan", "Show what a sync would write; write nothing."),
+    "serve": ("tajo.cli.serve", "Receive webhooks, and do what follows from them."),
+    "worker": ("tajo.cli.worker", "Do what follows from webhooks, beside `tajo serve --no-worker`."),
+    "events": ("tajo.cli.events", "List, show and replay received webhooks."),
     "connectors": ("tajo.cli.connectors", "Connect, list, inspect and disconnect connectors."),
     "why": ("tajo.cli.why", "Tell one person's story: registered, came, written, or why not."),
 }
@@ -62,8 +66,13 @@ def tajo() -> None:
 
 def main() -> None:
     """The entry point: every error becomes one line and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # not every terminal's encoding has what is to be shown
     try:
-        sys.exit(tajo.main(standalone_mode=False) or 0)
+        code = tajo.main(standalone_mode=False) or 0
+        sys.stdout.flush()
+        sys.exit(code)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
@@ -76,8 +85,18 @@ def main() -> None:
         click.echo(f"tajo: {error.line()}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing more to say
+        _leave_stdout()  # the reader has gone: nothing more to say
         sys.exit(1)
+    except OSError as error:
+        _leave_stdout()
+        click.echo(f"tajo: {error.strerror or error}", err=True)
+        sys.exit(1)
+
+
+def _leave_stdout() -> None:
+    """Let what is still to be written go nowhere: at the end Python would try it again, and complain."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -44,5 +44,6 @@ def print_json(data: Any) -> None:
 
 
 def plain(text: str) -> str:
-    """Text from outside, harmless on a terminal: no control or escape characters, no direction overrides."""
-    return "".join(" " if unicodedata.category(char) in ("Cc", "Cf") and char != "\u200d" else char for char in text)
+    """Text from outside, harmless on a terminal: no control or escape characters, no direction overrides, one line."""
+    odd = ("Cc", "Cf", "Zl", "Zp")
+    return "".join(" " if unicodedata.category(char) in odd and char != "\u200d" else char for char in text)

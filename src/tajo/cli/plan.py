@@ -53,7 +53,7 @@ def show_plan(
 
 
 def finish(summary: dict[str, Any], as_json: bool) -> int:
-    from tajo.cli.display import console, plan_table
+    from tajo.cli.display import console, plan_table, review_table
     from tajo.cli.sync import show
     from tajo.workflows.sync import error_of, exit_code
 
@@ -66,6 +66,8 @@ def finish(summary: dict[str, Any], as_json: bool) -> int:
     console().print(plan_table(summary["writes"], shown))
     if len(summary["writes"]) > shown:
         click.echo(f"… and {len(summary['writes']) - shown} more (--json shows all)")
+    if summary["review"]:
+        console().print(review_table(summary["review"], shown))
     click.echo()
     show(summary)
     click.echo("nothing was written")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,13 +30,12 @@ def command(
     """
     del config_path, no_input
     from tajo.simulators.brevo import BrevoSimulator
-    from tajo.simulators.serve import serve
     from tajo.simulators.world import month
     from tajo.simulators.zoom import ZoomSimulator
 
     zoom = ZoomSimulator(month(seed, now=datetime.now(UTC)))
     brevo = BrevoSimulator()
-    with serve(zoom.app, port=zoom_port) as zoom_url, serve(brevo.app, port=brevo_port) as brevo_url:
+    with _served(zoom.app, zoom_port, "zoom") as zoom_url, _served(brevo.app, brevo_port, "brevo") as brevo_url:
         environment = {
             "ZOOM_ACCOUNT_ID": zoom.account_id,
             "ZOOM_CLIENT_ID": zoom.client_id,
@@ -45,8 +47,23 @@ def command(
             print_json({"environment": environment, **addresses})
         else:
             _explain(environment, zoom_url, brevo_url)
-        while True:
-            time.sleep(3600)
+        with suppress(KeyboardInterrupt):
+            while True:
+                time.sleep(3600)
+
+
+@contextmanager
+def _served(app: Any, port: int, vendor: str) -> Iterator[str]:
+    from tajo.simulators.serve import serve
+
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(serve(app, port=port))
+        except OSError as error:
+            raise click.UsageError(
+                f"Port {port} cannot be had ({error.strerror}): give another one with --{vendor}-port."
+            ) from None
+        yield url
 
 
 def _explain(environment: dict[str, str], zoom_url: str, brevo_url: str) -> None:
@@ -54,6 +71,11 @@ def _explain(environment: dict[str, str], zoom_url: str, brevo_url: str) -> None
     for name, value in environment.items():
         click.echo(f"  export {name}={value}")
     click.echo("\nand in tajo.yml:\n")
-    click.echo(f"  connectors: {{zoom: {{api_url: {zoom_url}/v2, oauth_url: {zoom_url}/oauth}}}}")
-    click.echo(f"  brevo: {{api_url: {brevo_url}/v3}}")
+    click.echo("connectors:")
+    click.echo("  zoom:")
+    for name in ("account_id", "client_id", "client_secret"):
+        click.echo(f'    {name}: "${{ZOOM_{name.upper()}}}"')
+    click.echo(f"    api_url: {zoom_url}/v2")
+    click.echo(f"    oauth_url: {zoom_url}/oauth")
+    click.echo(f"brevo: {{api_url: {brevo_url}/v3}}")
     click.echo("\nthen `tajo connectors connect zoom` and `tajo sync zoom`. Ctrl-C stops the simulators.")

@@ -20,6 +20,7 @@ def command(email: str, config_path: Path | None, as_json: bool, no_input: bool)
     from tajo import app
     from tajo.workflows.stories import story
 
+    email = email.encode(errors="replace").decode()  # bytes that are no text are nobody's address
     database = app.database_if_any(read_config(config_path, optional=True))
     told = None
     if database is not None:

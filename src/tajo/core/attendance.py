@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from operator import attrgetter
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One stretch of time, [join, leave), both aware UTC. Never negative: see `segment`."""
+    """One stretch of time, [join, leave), both aware UTC."""
 
     join: datetime
     leave: datetime
@@ -20,26 +19,36 @@ class Segment:
         return self.leave - self.join
 
 
-def segment(join: datetime, leave: datetime) -> Segment:
-    """A stretch that ends no earlier than it starts: a clock that ran backwards makes it empty, never negative."""
-    return Segment(join, leave if leave > join else join)
-
-
 def merge(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     """Join overlapping and touching segments, in time order.
 
     Somebody on phone and laptop at once has two segments for the same minutes, and was present once.
     """
+    return union((each.join, each.leave) for each in segments)
+
+
+def union(spans: Iterable[tuple[datetime, datetime]]) -> tuple[Segment, ...]:
+    """As `merge`, from (join, leave) pairs; one that ends before it starts is empty."""
     merged: list[Segment] = []
-    for each in sorted(segments, key=attrgetter("join")):
-        if merged and each.join <= merged[-1].leave:
-            if each.leave > merged[-1].leave:
-                merged[-1] = Segment(merged[-1].join, each.leave)
-        else:
-            merged.append(each)
+    begin: datetime | None = None
+    end: datetime | None = None
+    for join, leave in sorted(spans):
+        if begin is None or end is None or join > end:
+            if begin is not None and end is not None:
+                merged.append(Segment(begin, end))
+            begin, end = join, max(join, leave)
+        elif leave > end:
+            end = leave
+    if begin is not None and end is not None:
+        merged.append(Segment(begin, end))
     return tuple(merged)
 
 
 def time_present(segments: Iterable[Segment]) -> timedelta:
     """The length of the union of all segments."""
-    return sum((each.length for each in merge(segments)), timedelta())
+    return total(merge(segments))
+
+
+def total(segments: Iterable[Segment]) -> timedelta:
+    """The sum of the lengths; of segments that do not overlap, the time they cover."""
+    return sum((each.leave - each.join for each in segments), timedelta())

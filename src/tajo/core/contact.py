@@ -37,6 +37,7 @@ class Entry:
     readiness: Readiness
     outcome: Outcome
     approved: bool = False  # an approved registration stands
+    ended_at: datetime | None = None
     excluded: str = ""
     name: str = ""
     first_name: str = ""
@@ -70,6 +71,7 @@ class Contact:
     entries: tuple[Entry, ...]
     carried: Entry | None
     lists: frozenset[Membership]
+    stands: bool = True  # some session is a reason to be in Brevo
 
     @property
     def name(self) -> str:
@@ -114,8 +116,9 @@ def fold(email: str, entries: Iterable[Entry]) -> Contact:
     """
     counted = sorted((entry for entry in entries if not entry.excluded), key=lambda e: (e.start, e.occurrence))
     standing = [entry for entry in counted if _stands(entry)]
-    carried = _carried(standing) or (counted[-1] if counted else None)
-    return Contact(email, tuple(standing or counted), carried, _lists(standing))
+    withdrawn = [entry for entry in counted if entry.outcome in WITHDRAWN]
+    carried = _carried(standing) or (withdrawn[-1] if withdrawn else None)
+    return Contact(email, tuple(standing or counted), carried, _lists(standing), bool(standing))
 
 
 def _stands(entry: Entry) -> bool:
@@ -146,5 +149,5 @@ def _lists(standing: Sequence[Entry]) -> frozenset[Membership]:
 
 
 def is_withdrawn(contact: Contact) -> bool:
-    """Whether nothing stands any more: cancelled, denied or pending everywhere."""
-    return contact.carried is None or contact.carried.outcome in WITHDRAWN
+    """Whether nothing stands: cancelled, denied or pending everywhere, left out, or not settled yet."""
+    return not contact.stands

@@ -100,7 +100,9 @@ class Stay:
 class Registration:
     """One registrant of a session. `occurrence_id` is "" when the registration stands for all of its dates.
 
-    `answers` are (question title, answer) pairs; `source` is the name of the tracking source.
+    `answers` are (question title, answer) pairs; `source` is the name of the tracking source. `told_at` is when the
+    status was told (a webhook's time, or when a listing was asked for), `detailed_at` when the details were; None for
+    a registration of which only a name is known; `listed_at` when a listing last had it.
     """
 
     registrant_id: str
@@ -117,6 +119,9 @@ class Registration:
     job_title: str = ""
     country: str = ""
     answers: tuple[tuple[str, str], ...] = ()
+    told_at: datetime | None = None
+    detailed_at: datetime | None = None
+    listed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +143,9 @@ class Occurrence:
 
     @property
     def key(self) -> str:
-        """Its name everywhere: "webinar:97871060099:20260901T1400Z"."""
-        return f"{self.session.kind}:{self.session.id}:{self.start:%Y%m%dT%H%MZ}"
+        """Its name everywhere: "webinar:97871060099:20260901T1400Z", with seconds if it did not begin on the minute."""
+        start = f"{self.start:%Y%m%dT%H%M}" + (f"{self.start:%S}" if self.start.second else "")
+        return f"{self.session.kind}:{self.session.id}:{start}Z"
 
     @property
     def held(self) -> bool:

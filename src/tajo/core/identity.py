@@ -7,10 +7,12 @@ identifies nobody. The same e-mail is the same person: it is the identity in Bre
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import attrgetter
+from typing import Any
 
 from tajo.core.facts import Registration, Stay
 
@@ -48,14 +50,16 @@ def identify(registrations: Sequence[Registration], stays: Iterable[Stay]) -> tu
     """
     ladder = _Ladder(registrations)
     bundles = _bundles(stays, ladder)
+    company = _company(bundles)
     for rung in RUNGS:
-        ladder.climb([bundle for bundle in bundles if bundle.rung == rung])
+        ladder.climb([bundle for bundle in bundles if bundle.rung == rung], company)
     return ladder.result()
 
 
 REGISTRANT = "registrant_id"
 RUNGS = (REGISTRANT, "customer_key", "user_id", "email", "name")
 Key = tuple[str, str]  # the rung, and the value on it
+Company = Mapping[tuple[Key, str], set[Key]]  # (a key, a stronger rung) → the keys of that rung seen beside it
 
 
 @dataclass(slots=True)
@@ -73,6 +77,11 @@ class _Bundle:
     def email(self) -> str:
         return self.stays[0].email
 
+    @property
+    def weaker(self) -> list[Key]:
+        """The ids below the first key; an e-mail is no id, but a person."""
+        return [key for key in self.keys[1:] if key[0] != "email"]
+
 
 class _Ladder:
     """Who owns which key. Keys learned on a rung count for the rungs below it only.
@@ -86,7 +95,7 @@ class _Ladder:
         self.by_email: dict[str, int] = {}
         self.owners: dict[Key, set[int]] = {}
         for registration in registrations:
-            owner = self._by_email(registration.email)
+            owner = self._person(registration.email)
             self.people[owner].registrations.append(registration)
             if registration.registrant_id:
                 self.owners.setdefault((REGISTRANT, registration.registrant_id), set()).add(owner)
@@ -94,41 +103,58 @@ class _Ladder:
     def is_registrant(self, registrant_id: str) -> bool:
         return (REGISTRANT, registrant_id) in self.owners
 
-    def climb(self, bundles: list[_Bundle]) -> None:
-        """Settle the bundles of one rung, then learn their keys."""
-        fresh: dict[Key, set[int]] = {}
+    def climb(self, bundles: Sequence[_Bundle], company: Company) -> None:
+        """Settle the bundles of one rung, those with the same first key together; then learn their keys."""
+        together: dict[Key, list[_Bundle]] = {}
         for bundle in bundles:
-            if bundle.rung == "name":
-                self._doubt(Doubt.NAME_ONLY, bundle)
-                continue
-            owner = self._owner(bundle, fresh)
-            if owner is None:
-                self._doubt(Doubt.AMBIGUOUS, bundle)
-                continue
-            self.people[owner].stays.extend(bundle.stays)
-            for key in bundle.keys:
-                fresh.setdefault(key, set()).add(owner)
-        for key, owners in fresh.items():
-            self.owners.setdefault(key, set()).update(owners)
+            together.setdefault(bundle.keys[0], []).append(bundle)
+        # First who owns each key, by what was known before this rung; then who is new; then row by row.
+        known = {first: self._known(first, mine, company) for first, mine in together.items()}
+        owners = {first: self._one(first, known[first], mine) for first, mine in together.items()}
+        learned: dict[Key, set[int]] = {}
+        for first, mine in together.items():
+            owner = owners[first]
+            for bundle in mine:
+                if owner is None or self._is_anothers(first, bundle, owner):
+                    self._doubt(Doubt.NAME_ONLY if first[0] == "name" else Doubt.AMBIGUOUS, bundle)
+                    continue
+                self._give_email(owner, bundle.email)
+                self.people[owner].stays.extend(bundle.stays)
+                for key in bundle.keys:
+                    learned.setdefault(key, set()).add(owner)
+        for key, mine_ in learned.items():
+            self.owners.setdefault(key, set()).update(mine_)
 
-    def _owner(self, bundle: _Bundle, fresh: dict[Key, set[int]]) -> int | None:
-        """Whose rows these are: somebody known, somebody new, or None where the keys disagree."""
-        first = bundle.keys[0]
-        known = self.owners.get(first) or fresh.get(first)
-        if bundle.rung == REGISTRANT and known:
-            return min(known)  # their own link: decides alone
-        named = self.by_email.get(bundle.email)
-        sayings = [known or set(), *(self.owners.get(key, set()) for key in bundle.keys[1:])]
-        candidates = _agreed([*sayings, set() if named is None else {named}])
-        if candidates is None or len(candidates) > 1:
+    def _known(self, first: Key, mine: Sequence[_Bundle], company: Company) -> set[int]:
+        """Everybody whom these rows' keys mean: by the first key, else by an id below it, else by an e-mail."""
+        known = self.owners.get(first, set())
+        if not known and first[0] != REGISTRANT:
+            usable = (key for bundle in mine for key in bundle.weaker if company[key, first[0]] <= {first})
+            known = set().union(*(self.owners.get(key, set()) for key in usable))
+        return known or set().union(*(self._of_email(bundle.email) for bundle in mine))
+
+    def _one(self, first: Key, known: set[int], mine: Sequence[_Bundle]) -> int | None:
+        """The one person meant, a new one if nobody is; None where several are, or a name is all there is.
+
+        A registrant id decides alone: it is their own link.
+        """
+        if first[0] == "name":
             return None
-        if not candidates:
-            return self._by_email(bundle.email)
-        owner = candidates.pop()
-        self._give_email(owner, bundle.email)
-        return owner
+        if not known:
+            return self._person(next((bundle.email for bundle in mine if bundle.email), ""))
+        return min(known) if len(known) == 1 or first[0] == REGISTRANT else None
 
-    def _by_email(self, email: str) -> int:
+    def _of_email(self, email: str) -> set[int]:
+        """Whose address it is; of one that is nobody's own, everybody on whose rows it was shown."""
+        if not email:
+            return set()
+        return {self.by_email[email]} if email in self.by_email else self.owners.get(("email", email), set())
+
+    def _is_anothers(self, first: Key, bundle: _Bundle, owner: int) -> bool:
+        """Whether a row shows the address of somebody else than its keys: it may be either's."""
+        return first[0] != REGISTRANT and self.by_email.get(bundle.email, owner) != owner
+
+    def _person(self, email: str) -> int:
         """The person with this e-mail; a new one if there is none, or if it is ""."""
         if email in self.by_email:
             return self.by_email[email]
@@ -138,9 +164,9 @@ class _Ladder:
         return owner
 
     def _give_email(self, owner: int, email: str) -> None:
-        if email and email not in self.by_email:
+        if email and email not in self.by_email and not self.people[owner].email:
             self.by_email[email] = owner
-            self.people[owner].email = self.people[owner].email or email
+            self.people[owner].email = email
 
     def _doubt(self, doubt: Doubt, bundle: _Bundle) -> None:
         self.doubtful.append(Unidentified(doubt, bundle.stays[0].name, bundle.stays))
@@ -153,18 +179,18 @@ class _Ladder:
         return [person for person in self.people if person.email], self.doubtful + nameless
 
 
-def _agreed(sayings: Sequence[set[int]]) -> set[int] | None:
-    """Whom all the keys that say anything mean; empty if none does; None where they contradict each other."""
-    telling = [owners for owners in sayings if owners]
-    if not telling:
-        return set()
-    return set.intersection(*telling) or None
+_BY_TIME = attrgetter("join", "leave", "name", "registrant_id", "customer_key", "user_id", "email", "instance")
+
+
+def _first_row(bundle: _Bundle) -> tuple[Any, ...]:
+    row: tuple[Any, ...] = _BY_TIME(bundle.stays[0])
+    return row
 
 
 def _bundles(stays: Iterable[Stay], ladder: _Ladder) -> list[_Bundle]:
     """Rows by their whole set of keys, in the order of their first row: what follows is done once a bundle."""
     bundles: dict[tuple[str, str, str, str, str], _Bundle] = {}
-    for stay in sorted(stays, key=attrgetter("join", "leave", "name")):
+    for stay in stays:
         bare = not (stay.registrant_id or stay.customer_key or stay.user_id or stay.email)
         name = stay.name.casefold() if bare else ""
         signature = (stay.registrant_id, stay.customer_key, stay.user_id, stay.email, name)
@@ -172,7 +198,20 @@ def _bundles(stays: Iterable[Stay], ladder: _Ladder) -> list[_Bundle]:
         if bundle is None:
             bundles[signature] = bundle = _Bundle(_keys(stay, ladder), [])
         bundle.stays.append(stay)
-    return list(bundles.values())
+    for bundle in bundles.values():
+        if len(bundle.stays) > 1:
+            bundle.stays.sort(key=_BY_TIME)
+    return sorted(bundles.values(), key=_first_row)
+
+
+def _company(bundles: Iterable[_Bundle]) -> Company:
+    """Which stronger keys each weaker id was seen beside: one that was beside two of a rung says nothing there."""
+    found: defaultdict[tuple[Key, str], set[Key]] = defaultdict(set)
+    for bundle in bundles:
+        for at, weaker in enumerate(bundle.keys):
+            for stronger in bundle.keys[:at]:
+                found[weaker, stronger[0]].add(stronger)
+    return found
 
 
 def _keys(stay: Stay, ladder: _Ladder) -> list[Key]:

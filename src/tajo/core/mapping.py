@@ -48,7 +48,9 @@ def attributes(contact: Contact, mapping: Sequence[tuple[Field, str]], schema: M
     """
     written: dict[str, Attribute] = {}
     refused: list[tuple[str, str]] = []
-    zone = _zone(contact.carried.time_zone if contact.carried else "UTC")
+    if contact.carried is None:
+        return Mapped(written, ())  # nothing to tell: what an earlier session wrote stays
+    zone = _zone(contact.carried.time_zone)
     for field, name in mapping:
         declared = schema.get(name)
         if field.name == "email" or declared is None:
@@ -93,15 +95,24 @@ def _text(value: Value, _: Declared, __: ZoneInfo) -> Attribute:
 
 
 def _number(value: Value, _: Declared, __: ZoneInfo) -> Attribute:
-    if isinstance(value, bool | int | float):
-        return int(value) if isinstance(value, bool) else value
+    if isinstance(value, bool | int):
+        return int(value)
     try:
-        number = float(str(value).replace(",", "").strip())
+        number = float(_decimal(str(value).strip()))
     except ValueError:
         raise UnfitError("not a number") from None
     if number != number or number in (float("inf"), float("-inf")):
         raise UnfitError("not a number")
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+def _decimal(text: str) -> str:
+    """A number as people write it, as Python reads it: 1,234.5 and 1.234,5 are the same, 1,5 is one and a half."""
+    if re.fullmatch(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", text):
+        return text.replace(",", "")
+    if re.fullmatch(r"[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+", text):
+        return text.replace(".", "").replace(",", ".")
+    return text
 
 
 def _date(value: Value, _: Declared, zone: ZoneInfo) -> Attribute:
@@ -127,9 +138,12 @@ def _boolean(value: Value, _: Declared, __: ZoneInfo) -> Attribute:
 
 
 def _category(value: Value, declared: Declared, _: ZoneInfo) -> Attribute:
-    wanted = clean(str(value)).casefold()
+    wanted = _bare(str(value)).casefold()
     for label, number in declared.options.items():
-        if wanted in (label.casefold(), str(number).casefold()):
+        if wanted == label.casefold():
+            return number
+    for number in declared.options.values():
+        if wanted == str(number).casefold():
             return number
     raise UnfitError("not one of the category's values")
 
@@ -137,7 +151,7 @@ def _category(value: Value, declared: Declared, _: ZoneInfo) -> Attribute:
 def _choices(value: Value, declared: Declared, _: ZoneInfo) -> Attribute:
     """Zoom joins several answers into one text; each part has to be one of the attribute's options."""
     known = {label.casefold(): label for label in declared.options}
-    whole = clean(str(value)).casefold()
+    whole = _bare(str(value)).casefold()
     parts = (
         [whole] if whole in known else [part.strip().casefold() for part in re.split(r"[;,]", whole) if part.strip()]
     )
@@ -165,23 +179,32 @@ def clean(text: str) -> str:
     >>> clean("Kim {{7*7}} <b>O'Neil & Co</b>")
     "Kim { {7*7}} ‹b›O'Neil & Co‹/b›"
     """
+    broken = re.sub(r"\{(?=[{%])", "{ ", _bare(text))
+    return broken.replace("<", "‹").replace(">", "›")
+
+
+def _bare(text: str) -> str:
+    """Text without control characters and surrounding blanks."""
     spaced = "".join(" " if char in "\t\r\n" else char for char in text)
-    kept = "".join(char for char in spaced if unicodedata.category(char) not in ("Cc", "Cs"))
-    broken = re.sub(r"\{(?=[{%])", "{ ", kept)
-    return broken.replace("<", "‹").replace(">", "›").strip()
+    return "".join(char for char in spaced if unicodedata.category(char) not in ("Cc", "Cs")).strip()
 
 
 def phone(text: str, country: str) -> str:
-    """A number in the form Brevo takes everywhere, +821012345678; `country` (two letters) reads a local number."""
+    """A number in the form Brevo takes everywhere, +821012345678; `country` (two letters) reads a local number.
+
+    A local number without a country is refused: guessing one would write to a stranger.
+    """
     region = country.upper() if len(country) == 2 else None
-    for raw in (text, f"+{text.strip()}"):
-        try:
-            number = phonenumbers.parse(raw, region)
-        except phonenumbers.NumberParseException:
-            continue
-        if phonenumbers.is_valid_number(number):
-            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    raise UnfitError("not a valid phone number")
+    dialled = re.sub(r"^00", "+", text.strip())
+    if region is None and re.fullmatch(r"[1-9]\d{10,14}", re.sub(r"[\s().-]", "", dialled)):
+        dialled = f"+{dialled}"  # too long for a local number: the country's code is there, the plus is not
+    try:
+        number = phonenumbers.parse(dialled, region)
+    except phonenumbers.NumberParseException:
+        raise UnfitError("not a valid phone number") from None
+    if not phonenumbers.is_valid_number(number):
+        raise UnfitError("not a valid phone number")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -9,9 +9,9 @@ from tajo.core.facts import Instance, Occurrence, Scheduled, Session
 
 INSTANT_GAP = timedelta(minutes=10)  # ours: these types are reused at any time, so only a quick restart is one
 UNSCHEDULED_TYPES = frozenset({1, 3, 4})  # instant, recurring without time, personal room
-NAMED_WITHIN = timedelta(
-    hours=12
-)  # ours: further from its date than this, a run is a rehearsal or an old use of the id
+# Ours: a run that is further from its date than this is a rehearsal, or an old use of the id.
+NAMED_WITHIN = timedelta(hours=12)
+USUAL = timedelta(hours=1)  # ours: how long a session without a scheduled length lasts
 
 
 def occurrences(
@@ -24,7 +24,8 @@ def occurrences(
     without registrants. A date that has passed without an instance is left out: nothing was held.
     """
     gap = min(restart_gap, INSTANT_GAP) if session.type in UNSCHEDULED_TYPES else restart_gap
-    runs = _runs(instances, gap)
+    length = session.scheduled[0].duration if session.scheduled else USUAL
+    runs = _runs(instances, gap, length)
     dates = () if session.type in UNSCHEDULED_TYPES else session.scheduled
     named = _nearest(runs, dates)
     found = [Occurrence(session, named.get(index), tuple(run)) for index, run in enumerate(runs)]
@@ -33,20 +34,21 @@ def occurrences(
     return sorted(found + coming, key=lambda occurrence: occurrence.start)
 
 
-def _runs(instances: Sequence[Instance], gap: timedelta) -> list[list[Instance]]:
-    """Instances in time order, cut where more than `gap` lies between one's end and the next one's start."""
+def _runs(instances: Sequence[Instance], gap: timedelta, length: timedelta) -> list[list[Instance]]:
+    """Instances in time order, cut where more than `gap` lies between one's end and the next one's start.
+
+    One whose end was never told, and that was followed by another, lasted for `length`: only the last can be live.
+    """
     runs: list[list[Instance]] = []
     end: datetime | None = None
     for instance in sorted(instances, key=lambda i: (i.start, i.uuid)):
-        if runs and (end is None or instance.start - end <= gap):
+        if end is not None and instance.start - end <= gap:
             runs[-1].append(instance)
         else:
             runs.append([instance])
-            end = instance.start
-        if instance.end is None:
-            end = None  # still live: whatever starts now belongs to it
-        elif end is not None:
-            end = max(end, instance.end)
+            end = None
+        ended = instance.end or instance.start + length
+        end = ended if end is None else max(end, ended)
     return runs
 
 

@@ -60,20 +60,28 @@ class Reading:
     agree: bool
 
 
-def readiness(occurrence: Occurrence, readings: Sequence[Reading | None], settle: Settle, now: datetime) -> Readiness:
+def readiness(
+    occurrence: Occurrence, readings: Sequence[Reading | None], settle: Settle, now: datetime, *, missing: int = 0
+) -> Readiness:
     """Whether no-shows may be told from attendees yet; `readings` are those of its instances, None for an unread one.
 
-    Final when nothing is live, `settle.after` has passed since the later of the scheduled and the real end, and every
-    report is complete and was read twice alike, or once after the deadline.
+    `missing` counts people whom webhooks showed and no report has. Final when nothing is live, `settle.after` has
+    passed since the later of the scheduled and the real end, every report is complete and was read twice alike, or
+    once after the deadline, and nobody is missing.
     """
-    over = over_at(occurrence)
-    if over is None or now < over:
+    over, ended = over_at(occurrence), occurrence.ended_at
+    if over is None or ended is None or now < over:
         return Readiness.COMING
     late = over + settle.deadline
-    settled = all(each and each.complete and (each.agree or each.at >= late) for each in readings)
+    settled = not missing and all(_settled(each, ended, late) for each in readings)
     if settled and now >= over + settle.after:
         return Readiness.FINAL
     return Readiness.OVERDUE if now >= late else Readiness.SETTLING
+
+
+def _settled(reading: Reading | None, ended: datetime, late: datetime) -> bool:
+    """Only what Zoom says after the end counts: twice alike, or once when nothing more will come."""
+    return reading is not None and reading.complete and reading.at >= ended and (reading.agree or reading.at >= late)
 
 
 def over_at(occurrence: Occurrence) -> datetime | None:
@@ -121,4 +129,4 @@ def could_hide(no_shows: int, unidentified: int, unknown_above: float) -> bool:
     >>> could_hide(100, 10, 0.10), could_hide(100, 11, 0.10)
     (False, True)
     """
-    return no_shows > 0 and unidentified > unknown_above * no_shows
+    return no_shows > 0 and unidentified > round(unknown_above * no_shows, 9)  # 0.29 * 100 is 28.999…

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -61,23 +61,29 @@ class Plan:
 
 
 def plan(
-    wanted: Iterable[Wanted], ledger: Mapping[str, Delivered], *, phones: Mapping[tuple[str, Attribute], str]
+    wanted: Iterable[Wanted],
+    ledger: Mapping[str, Delivered],
+    *,
+    phones: Mapping[tuple[str, Attribute], str],
+    managed: Collection[int] | None = None,
 ) -> Plan:
     """The operations that bring Brevo from what we last wrote to what is wanted.
 
     `phones` says who already holds a phone number in the ledger: (attribute, number) → e-mail. Only memberships that
-    we wrote are ever removed, and an attribute that is no longer mapped is left as it is.
+    we wrote are ever removed, and only of lists in `managed` (None: all): a list that is configured no longer, like an
+    attribute that is mapped no longer, is left as it is.
     """
     operations: list[Operation] = []
     dropped: list[tuple[str, str, str]] = []
     unchanged = 0
+    # A number that its holder gives up in this plan is free for somebody else in the next: writes have no fixed order.
     holders = dict(phones)
-    for each in sorted(wanted, key=lambda w: w.email):
+    for each in sorted(wanted, key=lambda each: each.email):
         before = ledger.get(each.email)
         if before is None and each.withdrawn:
             continue
-        attributes = _unshared(each, holders, dropped)
-        operation = _difference(each, attributes, before)
+        attributes = _unshared(each, before, holders, dropped)
+        operation = _difference(each, attributes, before, managed)
         if operation.change is Change.UNCHANGED:
             unchanged += 1
         else:
@@ -86,25 +92,37 @@ def plan(
 
 
 def _unshared(
-    each: Wanted, holders: dict[tuple[str, Attribute], str], dropped: list[tuple[str, str, str]]
+    each: Wanted,
+    before: Delivered | None,
+    holders: dict[tuple[str, Attribute], str],
+    dropped: list[tuple[str, str, str]],
 ) -> dict[str, Attribute]:
-    """The attributes without phone numbers that somebody else holds: Brevo refuses a second holder."""
+    """The attributes without phone numbers that somebody else holds: Brevo refuses a second holder.
+
+    A number that is given up for one that cannot be had is given up all the same.
+    """
     kept: dict[str, Attribute] = {}
     for name, value in each.attributes.items():
         if name in PHONE_ATTRIBUTES and value != "":
             holder = holders.setdefault((name, str(value)), each.email)
             if holder != each.email:
                 dropped.append((each.email, name, "the number belongs to another contact"))
+                if before is not None and before.attributes.get(name, "") != "":
+                    kept[name] = ""
                 continue
         kept[name] = value
     return kept
 
 
-def _difference(each: Wanted, attributes: Mapping[str, Attribute], before: Delivered | None) -> Operation:
+def _difference(
+    each: Wanted, attributes: Mapping[str, Attribute], before: Delivered | None, managed: Collection[int] | None
+) -> Operation:
     if before is None:
         return Operation(each.email, Change.CREATED, attributes, join=each.lists)
     changed = {name: value for name, value in attributes.items() if not _same(before.attributes.get(name), value)}
     join, leave = each.lists - before.lists, before.lists - each.lists
+    if managed is not None:
+        leave &= frozenset(managed)
     change = Change.CHANGED if changed or join or leave else Change.UNCHANGED
     return Operation(each.email, change, changed, join, leave)
 

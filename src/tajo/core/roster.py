@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
-from tajo.core.attendance import Segment, merge, segment
+from tajo.core.attendance import Segment, total, union
 from tajo.core.contact import Entry
 from tajo.core.facts import Occurrence, Registration, Role, Status, Stay
 from tajo.core.identity import Doubt, Identity, Unidentified, identify
-from tajo.core.outcome import Outcome, Readiness, belonging, could_hide, without_presence
+from tajo.core.outcome import WITHOUT_PRESENCE, Outcome, Readiness, belonging, could_hide, without_presence
+from tajo.core.registrations import latest_each
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +101,13 @@ def build(
     mine = [(each, standing) for each, standing in mine if each.stays or standing is not None]
     hidden = _hidden(mine, doubtful, present, occurrence, rules, ready)
     people = tuple(_person(each, standing, staff, ready, rules, hidden=hidden) for each, standing in mine)
-    instances = merge(segment(i.start, i.end) for i in occurrence.instances if i.end is not None)
+    instances = union((i.start, i.end) for i in occurrence.instances if i.end is not None)
     return Roster(
         occurrence=occurrence,
         readiness=ready,
         people=people,
         review=tuple(_review(each) for each in doubtful if each.stays),
-        held=sum((each.length for each in instances), timedelta()),
+        held=total(instances),
     )
 
 
@@ -113,7 +115,7 @@ def _standing(mine: Sequence[Registration]) -> Registration | None:
     """The registration that counts: an approved one before any other, then the latest. None if there is none."""
     if len(mine) < 2:
         return mine[0] if mine else None
-    return max(mine, key=lambda r: (r.status is Status.APPROVED, _when(r), r.registrant_id))
+    return max(latest_each(mine), key=lambda r: (r.status is Status.APPROVED, _when(r), r.registrant_id))
 
 
 def _when(registration: Registration) -> float:
@@ -136,7 +138,10 @@ def _hidden(
         and standing is not None
         and without_presence(standing.status, ready, hidden=False) is Outcome.NO_SHOW
     )
-    links_tell = occurrence.session.registration_required is True and any(stay.registrant_id for stay in present)
+    named = {r.registrant_id for each, _ in mine for r in each.registrations}
+    links_tell = occurrence.session.registration_required is True and any(
+        stay.registrant_id or stay.user_id in named for stay in present
+    )
     unidentified = [stay for each in doubtful for stay in each.stays if not stay.registrant_id]
     return not links_tell and could_hide(would_be, len(unidentified), rules.unknown_above)
 
@@ -150,7 +155,7 @@ def _person(
     *,
     hidden: bool,
 ) -> Person:
-    segments = merge(segment(stay.join, stay.leave) for stay in identity.stays)
+    segments = union((stay.join, stay.leave) for stay in identity.stays) if identity.stays else ()
     role = staff.get(identity.email, Role.ATTENDEE)
     known = standing or (identity.registrations[0] if identity.registrations else None)
     return Person(
@@ -160,7 +165,7 @@ def _person(
         outcome=_outcome(identity, standing, ready, hidden=hidden),
         registration=standing,
         segments=segments,
-        present=sum((each.length for each in segments), timedelta()),
+        present=total(segments),
         joins=len(identity.stays),
         excluded=_excluded(identity.email, role, rules),
     )
@@ -177,7 +182,8 @@ def _outcome(identity: Identity, standing: Registration | None, ready: Readiness
 def _name(identity: Identity, registration: Registration | None) -> str:
     """The display name: as registered, else as it last stood in the meeting."""
     registered = f"{registration.first_name} {registration.last_name}".strip() if registration else ""
-    return registered or next((stay.name for stay in reversed(identity.stays) if stay.name), "")
+    named = [stay for stay in identity.stays if stay.name] if not registered else []
+    return max(named, key=attrgetter("join", "leave", "name")).name if named else registered
 
 
 def _excluded(email: str, role: Role, rules: Rules) -> str:
@@ -190,9 +196,8 @@ def _excluded(email: str, role: Role, rules: Rules) -> str:
 
 
 def _review(each: Unidentified) -> Review:
-    segments = merge(segment(stay.join, stay.leave) for stay in each.stays)
-    total = sum((part.length for part in segments), timedelta())
-    return Review(each.doubt, each.name, len(each.stays), segments, total)
+    segments = union((stay.join, stay.leave) for stay in each.stays)
+    return Review(each.doubt, each.name, len(each.stays), segments, total(segments))
 
 
 def entries(roster: Roster) -> list[tuple[Person, Entry]]:
@@ -207,7 +212,7 @@ def entries(roster: Roster) -> list[tuple[Person, Entry]]:
     for person in roster.people:
         registration = person.registration
         settled = roster.readiness in (Readiness.FINAL, Readiness.OVERDUE)
-        outcome = person.outcome if settled or person.outcome is not Outcome.ATTENDED else Outcome.REGISTERED
+        outcome = person.outcome if settled else _until_settled(person)
         entry = Entry(
             occurrence=occurrence.key,
             kind=session.kind,
@@ -218,6 +223,7 @@ def entries(roster: Roster) -> list[tuple[Person, Entry]]:
             time_zone=session.time_zone,
             host_email=session.host_email,
             held=roster.held,
+            ended_at=occurrence.ended_at,
             readiness=roster.readiness,
             outcome=outcome,
             approved=registration is not None and registration.status is Status.APPROVED,
@@ -231,6 +237,15 @@ def entries(roster: Roster) -> list[tuple[Person, Entry]]:
         )
         found.append((person, entry))
     return found
+
+
+def _until_settled(person: Person) -> Outcome:
+    """Whoever was seen is still `registered`, or what else their registration is; a guest is unknown."""
+    if person.outcome is not Outcome.ATTENDED:
+        return person.outcome
+    if person.registration is None:
+        return Outcome.UNKNOWN
+    return WITHOUT_PRESENCE.get(person.registration.status, Outcome.REGISTERED)
 
 
 def _given(registration: Registration | None) -> dict[str, Any]:

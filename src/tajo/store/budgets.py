@@ -20,6 +20,10 @@ def take(connection: sa.Connection, bucket: Bucket, now: datetime) -> Slot:
     The slot is moved on by one statement, so two processes never get the same one. Where a quota is used up nothing
     is taken, and the time to ask again is returned.
     """
+    if bucket.quotas and connection.dialect.name == "postgresql":
+        # Counting and taking have to be one: SQLite's writer is alone anyway.
+        for name in sorted(quota.name for quota in bucket.quotas):
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
     for quota in bucket.quotas:
         opens = free_at(_counts(connection, quota, now), quota, now, grain=_grain(quota))
         if opens > now:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any, TypeVar
 import anyio.to_thread
 import sqlalchemy as sa
 
-from tajo.core.errors import ConfigError, TransientError
+from tajo.core.errors import ConfigError, TajoError, TransientError
 
 T = TypeVar("T")
 
@@ -27,10 +29,11 @@ class Database:
     cannot be reached or is locked for 30 s is a TransientError.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, every_commit: bool = False, patience_s: float = 30.0) -> None:
+        """`every_commit`: on SQLite each commit is on the disk when it returns; `patience_s` is waited for its lock."""
         self.url = _url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite(self.url) if self.sqlite else _postgres(self.url)
+        self.engine = _sqlite(self.url, every_commit, patience_s) if self.sqlite else _postgres(self.url)
         self._writing = threading.Lock()  # SQLite has one writer: queue here rather than poll its lock
 
     async def read(self, work: Callable[..., T], *args: Any) -> T:
@@ -101,13 +104,13 @@ def _upgrade(connection: sa.Connection) -> None:
 def _url(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):
         raise ConfigError(
             "the database address cannot be read",
             origin="database_url",
             hint="write sqlite:///tajo.db or postgresql://user:password@host/name",
         ) from None
-    if parsed.get_backend_name() == "postgresql":
+    if parsed.get_backend_name() in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite":
         return parsed
@@ -118,21 +121,26 @@ def _url(url: str) -> sa.URL:
     )
 
 
-def _sqlite(url: sa.URL) -> sa.Engine:
+def _sqlite(url: sa.URL, every_commit: bool, patience_s: float) -> sa.Engine:
     """WAL, so that reading never waits for writing; NORMAL, so that only a power cut can lose the last commits.
 
-    That is enough here: what is lost is read from Zoom again, or written to Brevo again as the same upsert.
+    That is enough but for the inbox: what is lost is read from Zoom again, or written to Brevo again, the same.
     """
     path = Path(url.database or "")
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {path.parent}", origin="database_url", hint="create it first")
     os.close(_create(path))
-    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=5)
+    engine = sa.create_engine(url, connect_args={"timeout": patience_s, "check_same_thread": False}, pool_size=5)
 
     @sa.event.listens_for(engine, "connect")
     def prepare(raw: Any, _: Any) -> None:
         raw.isolation_level = None  # we say BEGIN ourselves, see below
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
+        _into_wal(raw, patience_s)
+        for pragma in (
+            f"synchronous={'FULL' if every_commit else 'NORMAL'}",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+        ):
             raw.execute(f"PRAGMA {pragma}")
 
     @sa.event.listens_for(engine, "begin")
@@ -142,6 +150,20 @@ def _sqlite(url: sa.URL) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _into_wal(raw: Any, patience_s: float) -> None:
+    """Switching the journal does not wait for other connections by itself; once switched it is a word and no more."""
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            raw.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _create(path: Path) -> int:
@@ -159,6 +181,11 @@ def _postgres(url: sa.URL) -> sa.Engine:
     return sa.create_engine(url, pool_size=10, pool_pre_ping=True)
 
 
+def _is_no_database(error: BaseException | None) -> bool:
+    """SQLite's word for a file that is something else."""
+    return isinstance(error, sa.exc.DatabaseError) and "not a database" in str(error)
+
+
 class _named:  # noqa: N801 - reads as a phrase: with _named(engine)
     """Turn the database's own failures into ours: no statement, no value and no password in the message."""
 
@@ -169,10 +196,16 @@ class _named:  # noqa: N801 - reads as a phrase: with _named(engine)
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, sa.exc.OperationalError):
-            reason = str(error.orig).splitlines()[0][:200] if error.orig else "no reason given"
+        if isinstance(error, sa.exc.IntegrityError | sa.exc.DataError | sa.exc.ProgrammingError):
+            # A fault of ours. The database's own words quote the row: they are not repeated.
+            raise TajoError(
+                f"the {self.backend} database refuses a statement ({type(error).__name__})", origin="database"
+            ) from None
+        if isinstance(error, sa.exc.OperationalError | sa.exc.InternalError) or _is_no_database(error):
+            orig = getattr(error, "orig", None)
+            reason = str(orig).splitlines()[0][:200] if orig else "no reason given"
             raise TransientError(
                 f"the {self.backend} database does not work: {reason}",
                 origin="database",
                 hint="see that it runs, is writable and has room, then run the command again",
-            ) from error
+            ) from None

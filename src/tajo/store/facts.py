@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from tajo.core.facts import Instance, Kind, Registration, Role, Scheduled, Session, Status, Stay
 from tajo.core.outcome import Reading
+from tajo.core.registrations import merge
 from tajo.store.tables import instances, registrations, sessions, stays
 from tajo.store.upsert import upsert
 
 
-def save_session(connection: sa.Connection, session: Session, now: datetime) -> None:
+def _should_be_listed(each: Registration, asked_at: datetime | None) -> bool:
+    """Whether a listing that was asked for now would have it: one of an earlier listing, or told of a while ago."""
+    if asked_at is None or each.told_at is None or each.listed_at is not None:
+        return each.told_at is None or asked_at is None or each.told_at <= asked_at
+    return each.told_at <= asked_at - LISTED_WITHIN
+
+
+LISTED_WITHIN = timedelta(minutes=15)  # ours: a listing may lag behind a webhook by so much
+
+
+def save_session(connection: sa.Connection, session: Session, now: datetime | None) -> None:
+    """Keep a session as it is now known; `now` is None where only a webhook told of it."""
     row = {
         "kind": session.kind,
         "id": session.id,
@@ -54,14 +66,12 @@ def load_session(connection: sa.Connection, kind: Kind, session_id: str) -> Sess
 
 def save_instances(connection: sa.Connection, kind: Kind, session_id: str, found: Iterable[Instance]) -> None:
     """Add instances, and move the times of known ones; an end that is known is never forgotten."""
-    ends = dict(
+    ends: dict[str, datetime | None] = dict(
         connection.execute(
             sa.select(instances.c.uuid, instances.c.end).where(
                 instances.c.kind == kind, instances.c.session_id == session_id
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     rows = [
         {
@@ -83,6 +93,24 @@ def load_instances(connection: sa.Connection, kind: Kind, session_id: str) -> li
         .order_by(instances.c.start, instances.c.uuid)
     )
     return [Instance(row.uuid, row.start, row.end) for row in rows]
+
+
+def is_read(connection: sa.Connection, kind: Kind, session_id: str) -> bool:
+    """Whether Zoom was ever asked for the session's details."""
+    found = connection.execute(
+        sa.select(sessions.c.read_at).where(sessions.c.kind == kind, sessions.c.id == session_id)
+    ).scalar()
+    return found is not None
+
+
+def ended_since(connection: sa.Connection, kind: Kind, session_id: str, since: datetime) -> list[str]:
+    """UUIDs of the session's instances that ended at or after a time, in time order."""
+    rows = connection.execute(
+        sa.select(instances.c.uuid)
+        .where(instances.c.kind == kind, instances.c.session_id == session_id, instances.c.end >= since)
+        .order_by(instances.c.start)
+    )
+    return list(rows.scalars())
 
 
 def add_stays(connection: sa.Connection, uuid: str, found: Sequence[Stay], *, offset: int) -> None:
@@ -169,38 +197,43 @@ def readings(connection: sa.Connection, kind: Kind, session_id: str) -> dict[str
 
 
 def save_registrations(
-    connection: sa.Connection, kind: Kind, session_id: str, found: Sequence[Registration], *, vanishing: Iterable[str]
+    connection: sa.Connection,
+    kind: Kind,
+    session_id: str,
+    found: Sequence[Registration],
+    *,
+    vanishing: Iterable[str] = (),
+    asked_at: datetime | None = None,
 ) -> int:
-    """Store a listing. Returns how many approved registrants of the dates `vanishing` are not in it any more.
+    """Merge what was told of a session's registrations into what is known, in any order.
 
-    Those have cancelled: Zoom has no such status, a cancelled registrant is just not listed. "" is all dates together.
+    With a listing, `vanishing` are the dates it is complete for ("" is all together) and `asked_at` when it was asked
+    for: an approved registrant who is not in it has cancelled, since Zoom has no such status and just lists them no
+    more. Returns how many did.
     """
+    known = {
+        (each.registrant_id, each.occurrence_id): each for each in load_registrations(connection, kind, session_id)
+    }
+    merged: dict[tuple[str, str], Registration] = {}
+    for each in found:
+        key = (each.registrant_id, each.occurrence_id)
+        before = merged.get(key) or known.get(key)
+        after = merge(before, each) if before else each
+        if after != known.get(key):
+            merged[key] = after
+    listed = {(each.registrant_id, each.occurrence_id) for each in found}
+    dates = set(vanishing)
+    gone = [
+        replace(each, status=Status.CANCELLED, told_at=asked_at)
+        for key, each in known.items()
+        if key not in listed and each.occurrence_id in dates and each.status is Status.APPROVED
+        if _should_be_listed(each, asked_at)
+    ]
     rows = [
         {"kind": kind, "session_id": session_id} | asdict(each) | {"answers": [list(pair) for pair in each.answers]}
-        for each in found
+        for each in (*merged.values(), *gone)
     ]
     upsert(connection, registrations, rows)
-    listed = {(each.registrant_id, each.occurrence_id) for each in found}
-    approved = (
-        (registrations.c.kind == kind)
-        & (registrations.c.session_id == session_id)
-        & (registrations.c.status == Status.APPROVED)
-        & registrations.c.occurrence_id.in_(list(vanishing))
-    )
-    known = connection.execute(
-        sa.select(registrations.c.registrant_id, registrations.c.occurrence_id).where(approved)
-    ).tuples()
-    gone = [key for key in known if key not in listed]
-    for registrant_id, occurrence_id in gone:
-        connection.execute(
-            sa.update(registrations)
-            .where(
-                approved,
-                registrations.c.registrant_id == registrant_id,
-                registrations.c.occurrence_id == occurrence_id,
-            )
-            .values(status=Status.CANCELLED)
-        )
     return len(gone)
 
 

@@ -35,11 +35,11 @@ def add(connection: sa.Connection, subject: str, error: TajoError, now: datetime
     )
 
 
-def resolve(connection: sa.Connection, subjects: Iterable[str], now: datetime, *, origin: str = "") -> None:
+def resolve(connection: sa.Connection, subjects: Iterable[str], now: datetime, *, origin: str | None = None) -> None:
     """Close the open letters of these subjects (of one origin, if given): they have been written after all."""
     for chunk in in_chunks(subjects):
         mine = dead_letters.c.subject.in_(chunk) & dead_letters.c.resolved_at.is_(None)
-        if origin:
+        if origin is not None:
             mine &= dead_letters.c.origin == origin
         connection.execute(sa.update(dead_letters).where(mine).values(resolved_at=now))
 

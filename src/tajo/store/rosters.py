@@ -55,6 +55,7 @@ def _insert(connection: sa.Connection, built: Roster) -> set[str]:
             time_zone=session.time_zone,
             host_email=session.host_email,
             held=built.held,
+            ended_at=occurrence.ended_at,
             readiness=built.readiness,
         )
     )
@@ -151,6 +152,7 @@ class Held:
 
     key: str
     kind: Kind
+    uuid: str
     topic: str
     start: datetime
     held: timedelta
@@ -160,20 +162,44 @@ class Held:
     in_review: int
 
 
+def in_review(connection: sa.Connection, sessions: Iterable[tuple[Kind, str]]) -> list[dict[str, Any]]:
+    """Rows that were given to nobody, with the session they are of and why: as JSON, in time order."""
+    wanted = set(sessions)
+    rows = connection.execute(
+        sa.select(review, occurrences.c.kind, occurrences.c.session_id, occurrences.c.topic, occurrences.c.start)
+        .join_from(review, occurrences, review.c.occurrence == occurrences.c.key)
+        .order_by(occurrences.c.start, review.c.occurrence, review.c.n)
+    )
+    return [
+        {
+            "occurrence": row.occurrence,
+            "topic": row.topic,
+            "start": row.start.isoformat(),
+            "name": row.name,
+            "why": row.doubt,
+            "rows": row.rows,
+            "minutes": round(row.present.total_seconds() / 60, 1),
+        }
+        for row in rows
+        if (Kind(row.kind), row.session_id) in wanted
+    ]
+
+
 def held(connection: sa.Connection, sessions: Iterable[tuple[Kind, str]] | None = None) -> list[Held]:
     """All occurrences in time order, or those of the given sessions."""
     counts: dict[str, dict[Outcome, int]] = {}
     excluded: dict[str, int] = {}
-    per = sa.select(roster.c.occurrence, roster.c.outcome, roster.c.excluded != "", sa.func.count()).group_by(
-        roster.c.occurrence, roster.c.outcome, roster.c.excluded != ""
+    left_out = (roster.c.excluded != "").label("left_out")
+    per = sa.select(roster.c.occurrence, roster.c.outcome, left_out, sa.func.count()).group_by(
+        roster.c.occurrence, roster.c.outcome, "left_out"
     )
-    for key, outcome, out, count in connection.execute(per).tuples():
+    for key, outcome, out, count in connection.execute(per):
         if out:
             excluded[key] = excluded.get(key, 0) + count
         else:
             counts.setdefault(key, {})[Outcome(outcome)] = count
     doubts: dict[str, int] = dict(
-        connection.execute(sa.select(review.c.occurrence, sa.func.count()).group_by(review.c.occurrence)).tuples().all()
+        connection.execute(sa.select(review.c.occurrence, sa.func.count()).group_by(review.c.occurrence)).all()
     )
     wanted = None if sessions is None else set(sessions)
     rows = connection.execute(sa.select(occurrences).order_by(occurrences.c.start, occurrences.c.key))
@@ -181,6 +207,7 @@ def held(connection: sa.Connection, sessions: Iterable[tuple[Kind, str]] | None 
         Held(
             key=row.key,
             kind=Kind(row.kind),
+            uuid=row.uuid,
             topic=row.topic,
             start=row.start,
             held=row.held,

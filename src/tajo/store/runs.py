@@ -39,10 +39,16 @@ def start(connection: sa.Connection, run_id: str, request: Mapping[str, Any], no
     return Run(run_id, request, RUNNING, now, 1, None)
 
 
+def start_once(connection: sa.Connection, run_id: str, request: Mapping[str, Any], now: datetime) -> None:
+    """Start a run whose id says which it is; one that was started before goes on."""
+    if connection.execute(sa.select(runs.c.id).where(runs.c.id == run_id)).scalar() is None:
+        start(connection, run_id, request, now)
+
+
 def unfinished(connection: sa.Connection) -> list[Run]:
-    """Runs that were killed or paused, oldest first."""
+    """Syncs that were killed or paused, oldest first. A sweep that stopped is not taken up: the next one sees more."""
     rows = connection.execute(sa.select(runs).where(runs.c.state != DONE).order_by(runs.c.started_at))
-    return [_run(row) for row in rows]
+    return [run for run in map(_run, rows) if not run.request.get("sweep")]
 
 
 def load(connection: sa.Connection, run_id: str) -> Run:

@@ -100,7 +100,7 @@ registrations = sa.Table(
     metadata,
     sa.Column("kind", sa.String(16), primary_key=True),
     sa.Column("session_id", sa.String(32), primary_key=True),
-    sa.Column("registrant_id", sa.String(64), primary_key=True),
+    sa.Column("registrant_id", sa.String(400), primary_key=True),  # the e-mail, for those without an id
     sa.Column("occurrence_id", sa.String(32), primary_key=True),
     sa.Column("email", sa.String(320), nullable=False),
     sa.Column("status", sa.String(16), nullable=False),
@@ -114,7 +114,38 @@ registrations = sa.Table(
     _text("job_title"),
     _text("country"),
     sa.Column("answers", sa.JSON, nullable=False),
+    sa.Column("told_at", Moment),
+    sa.Column("detailed_at", Moment),
+    sa.Column("listed_at", Moment),
     sa.Index(None, "email"),
+)
+
+sightings = sa.Table(
+    "sightings",
+    metadata,
+    sa.Column("instance", sa.String(64), primary_key=True),
+    sa.Column("key", sa.String(64), primary_key=True),  # one join of one device
+    sa.Column("joined", Moment),
+    sa.Column("left", Moment),
+    _text("name"),
+    _text("email"),
+    _text("registrant_id"),
+    _text("customer_key"),
+    _text("user_id"),
+)
+
+recordings = sa.Table(
+    "recordings",
+    metadata,
+    sa.Column("uuid", sa.String(64), primary_key=True),
+    sa.Column("session_id", sa.String(32), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    _text("topic"),
+    _text("share_url"),
+    _text("passcode"),
+    sa.Column("duration_min", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("transcript", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("told_at", Moment, nullable=False),
 )
 
 # What we made of it.
@@ -131,6 +162,7 @@ occurrences = sa.Table(
     _text("time_zone"),
     _text("host_email"),
     sa.Column("held", Length, nullable=False),
+    sa.Column("ended_at", Moment),
     sa.Column("readiness", sa.String(16), nullable=False),
     sa.Index(None, "kind", "session_id"),
 )
@@ -214,6 +246,22 @@ import_rows = sa.Table(
     sa.Column("join", sa.JSON, nullable=False),
 )
 
+effects = sa.Table(
+    "effects",
+    metadata,
+    sa.Column("key", sa.String(500), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),  # event; later: mail
+    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("email", sa.String(320), nullable=False),
+    sa.Column("occurrence", sa.String(80), nullable=False),
+    sa.Column("state", sa.String(12), nullable=False),  # sending | sent | ambiguous | refused | too_old
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("holder", sa.String(80), nullable=False),  # who was sending: a crash shows by its lock being free
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Index(None, "email"),
+    sa.Index(None, "state"),
+)
+
 dead_letters = sa.Table(
     "dead_letters",
     metadata,
@@ -272,6 +320,13 @@ budget_counts = sa.Table(
     sa.Column("bucket", sa.String(40), primary_key=True),
     sa.Column("grain", Moment, primary_key=True),
     sa.Column("calls", sa.Integer, nullable=False),
+)
+
+heartbeats = sa.Table(
+    "heartbeats",
+    metadata,
+    sa.Column("worker", sa.String(80), primary_key=True),
+    sa.Column("at", Moment, nullable=False),
 )
 
 notes = sa.Table(

@@ -15,6 +15,7 @@ from tajo.store import budgets
 from tajo.store.database import Database
 from tajo.workflows.progress import Progress
 
+TITLES = {brevo_limits.OTHER: "other calls (100 an hour)", brevo_limits.MAIL: "mails"}
 LONGEST_WAIT = timedelta(minutes=15)  # ours: a longer wait ends the run, which can be resumed when it is over
 SHOWN_WAIT = timedelta(seconds=1)  # shorter waits are the ordinary spacing of calls
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -46,20 +47,20 @@ class Gates:
         async with self._locks[bucket.name]:
             while True:
                 slot = await self._database.write(budgets.take, bucket, self._clock())
-                await self._until(slot.at, bucket, slot.quota)
+                await self._until(slot.at, bucket)
                 if slot.granted:
                     break
             last = self._last.get(bucket.name)
             if last is not None:
-                await self._until(last + bucket.spacing, bucket, "")
+                await self._until(last + bucket.spacing, bucket)
             self._last[bucket.name] = self._clock()
 
-    async def _until(self, moment: datetime, bucket: Bucket, quota: str) -> None:
+    async def _until(self, moment: datetime, bucket: Bucket) -> None:
         wait = moment - self._clock()
         if wait > LONGEST_WAIT:
             raise TransientError(
                 f"the {bucket.title} is used up until {moment:%Y-%m-%d %H:%M} UTC",
-                origin=quota or bucket.name,
+                origin="zoom.limits" if bucket.name.startswith("zoom:") else "brevo.limits",
                 hint="run the same command again then: it goes on where it stopped",
                 retry_at=moment,
             )
@@ -126,22 +127,32 @@ class BrevoBudget:
         self._told = told if told is not None else {}
 
     async def acquire(self, label: str) -> None:
-        await self._gates.through(self._bucket(label))
+        for bucket in self._buckets(label):
+            await self._gates.through(bucket)
 
     async def push(self, label: str, until: datetime) -> None:
-        await self._gates.push(self._bucket(label), until)
+        for bucket in self._buckets(label):
+            await self._gates.push(bucket, until)
 
     async def saw(self, label: str, hint: brevo_limits.RateHint) -> None:
-        """An answer to a doubtful call tells which bucket it is counted on; the stricter one holds until then."""
+        """An answer to a doubtful call tells which bucket it is counted on."""
         if label in brevo_limits.DOUBTFUL:
             told = brevo_limits.told_by(label, hint, self._tier)
             if told is not None:
                 self._told[label] = told
 
+    def _buckets(self, label: str) -> list[Bucket]:
+        """The bucket of a call; while nobody said which, both that it may belong to: one's quota, the other's pace."""
+        if label not in brevo_limits.DOUBTFUL:
+            return [self._bucket(label)]
+        told = self._told.get(label)
+        if told is not None:
+            return [self._bucket(told)]
+        return [self._bucket(brevo_limits.OTHER), self._bucket(brevo_limits.DOUBTFUL[label])]
+
     def _bucket(self, label: str) -> Bucket:
-        if label in brevo_limits.DOUBTFUL:
-            label = self._told.get(label, brevo_limits.OTHER)
         limit = brevo_limits.LIMITS[self._tier][label]
-        name = f"brevo:{self._account}:{label}"
         spacing = spaced(limit.per_second, timedelta(seconds=1), self.SHARE) if limit.per_second else timedelta(0)
-        return Bucket(name, spacing, (Quota(f"{name}/hour", limit.per_hour, HOUR),), f"Brevo {label} limit")
+        name = f"brevo:{self._account}:{label}"
+        quota = Quota(f"{name}/hour", limit.per_hour, HOUR)
+        return Bucket(name, spacing, (quota,), f"Brevo limit for {TITLES.get(label, label)}")

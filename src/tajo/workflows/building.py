@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from tajo.core.facts import Kind
 from tajo.core.occurrences import occurrences
-from tajo.core.outcome import Settle, readiness
+from tajo.core.outcome import Readiness, Settle, over_at, readiness
 from tajo.core.roster import Roster, Rules, build
-from tajo.store import facts, rosters
+from tajo.core.sightings import as_stays, missing
+from tajo.store import facts, rosters, sightings
 
 
 def rebuild(
@@ -33,7 +34,12 @@ def rebuild(
     built: list[Roster] = []
     for occurrence in occurrences(session, instances, restart_gap=restart_gap, now=now):
         uuids = [instance.uuid for instance in occurrence.instances]
-        ready = readiness(occurrence, [readings.get(uuid) for uuid in uuids], settle, now)
         stays = facts.load_stays(connection, uuids)
+        absent = missing(sightings.load(connection, uuids), stays)
+        read = [readings.get(uuid) for uuid in uuids]
+        ready = readiness(occurrence, read, settle, now, missing=len(absent))
+        if ready is Readiness.OVERDUE:
+            # No better report will come: whom webhooks showed was there.
+            stays = stays + as_stays(absent, over_at(occurrence) or now)
         built.append(build(occurrence, registrations, stays, ready=ready, rules=rules))
     return rosters.replace(connection, kind, session_id, built)

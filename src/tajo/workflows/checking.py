@@ -10,10 +10,13 @@ from tajo.brevo import schema
 from tajo.brevo.api import account
 from tajo.connectors.zoom.api import reports, users
 from tajo.connectors.zoom.api.auth import Tokens
+from tajo.connectors.zoom.api.errors import CapabilityMissing
 from tajo.connectors.zoom.api.scopes import missing
 from tajo.core.errors import ConfigError, CredentialError, RejectedError, TajoError
 from tajo.workflows.planning import list_ids
 from tajo.workflows.services import Services
+
+READ = ("participants", "webinars")  # the families that a sync reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ async def _zoom(services: Services, tokens: Tokens) -> AsyncIterator[Finding]:
         return
     yield Finding("zoom credentials", "ok", "Zoom issues an access token")
     sync = services.connector.sync
-    features = [name for name in ("participants", "webinars", "recordings") if getattr(sync, name)]
+    features = [name for name in READ if getattr(sync, name)]
     lacking = missing(token.scopes, features)
     for origin, needed in lacking.items():
         yield Finding(
@@ -79,6 +82,9 @@ async def _plan(services: Services) -> AsyncIterator[Finding]:
     try:
         await services.zoom.send(reports.history(today - timedelta(days=1), today))
         yield Finding("zoom plan", "ok", f"reports are there; limits as configured: plan {services.connector.plan}")
+    except CapabilityMissing as error:
+        yield Finding("zoom plan", "warning", error.message, error.hint)
+        return
     except TajoError as error:
         yield _failed("zoom plan", error)
         return

@@ -9,7 +9,8 @@ from tajo.connectors.zoom.api.scopes import missing
 from tajo.core.errors import CredentialError
 from tajo.store import letters, notes, runs
 from tajo.store.database import Database
-from tajo.workflows.planning import check_schema, list_ids
+from tajo.workflows.checking import READ
+from tajo.workflows.planning import check_types, list_ids
 from tajo.workflows.services import Services
 
 CONNECTED = "connector.zoom.connected_at"
@@ -22,7 +23,7 @@ async def connect(services: Services) -> dict[str, Any]:
     """
     token = await services.tokens.token()
     sync = services.connector.sync
-    features = [name for name in ("participants", "webinars", "recordings") if getattr(sync, name)]
+    features = [name for name in READ if getattr(sync, name)]
     if lacking := missing(token.scopes, features):
         scopes = list(dict.fromkeys(needed.granular for needed in lacking.values()))
         raise CredentialError(
@@ -31,9 +32,10 @@ async def connect(services: Services) -> dict[str, Any]:
             hint="add them on the app's page Scopes, then connect again: only new tokens carry them",
         )
     found = await schema.read(services.brevo)
+    list_ids(services, found)  # nothing is created while something is wrong
+    check_types(services, found)
     created = await schema.create_attributes(services.brevo, schema.missing(services.mapping, found))
     found = await schema.read(services.brevo) if created else found
-    check_schema(services, found)
     lists = []
     for membership, id_ in list_ids(services, found).items():
         if id_ < 0:
@@ -56,12 +58,22 @@ async def status(database: Database) -> dict[str, Any]:
         "connected_at": await database.read(notes.get, CONNECTED),
         "last_run": None
         if run is None
-        else {"id": run.id, "state": run.state, "started_at": run.started_at.isoformat(), "summary": run.summary},
+        else {"id": run.id, "state": _ended_as(run), "started_at": run.started_at.isoformat(), "summary": run.summary},
         "dead_letters": [
             {"subject": each.subject, "origin": each.origin, "reason": each.reason, "remedy": each.remedy}
             for each in letters_open
         ],
     }
+
+
+def _ended_as(run: runs.Run) -> str:
+    return "stopped" if run.state == runs.DONE and (run.summary or {}).get("problem") else run.state
+
+
+async def note_connected(services: Services) -> None:
+    """Note the time of the first successful sync, where nobody connected before: it proved the same."""
+    if await services.database.read(notes.get, CONNECTED) is None:
+        await services.database.write(notes.put, CONNECTED, services.clock().isoformat())
 
 
 async def disconnect(database: Database) -> bool:

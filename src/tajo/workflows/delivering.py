@@ -7,7 +7,7 @@ is not in the next plan.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -27,6 +27,7 @@ Json = Any
 LOOKS_S = (5.0, 10.0, 15.0, 30.0, 60.0)  # between looks at running imports: at 5, 15, 30, 60 s, then each minute
 LONGEST_IMPORT = timedelta(minutes=30)  # ours; Brevo promises nothing
 ROUNDS = 2  # an import that fails is tried once more
+IMPORTS = "imports"  # the subject of the dead letter about imports that keep failing
 
 
 @dataclass
@@ -64,7 +65,8 @@ async def dry_run(services: Services, run_id: str) -> Json:
     _count(report, prepared)
     for operation in prepared.plan.operations:
         _done(report, operation)
-    names = dict(known.lists) | {id_: str(getattr(services.connector.lists, which)) for which, id_ in targets.items()}
+    new = {id_: str(getattr(services.connector.lists, which)) for which, id_ in targets.items() if id_ < 0}
+    names = {**known.lists, **new}
     report.writes = [shown(operation, names) for operation in prepared.plan.operations]
     report.writes += [{"email": email, "change": "refused", "why": error.line()} for email, error in prepared.refused]
     return report.json()
@@ -72,11 +74,15 @@ async def dry_run(services: Services, run_id: str) -> Json:
 
 async def deliver_run(services: Services, run_id: str) -> Json:
     """Write everything that the run's people need; the report as JSON."""
+    return (await deliver_people(services, await services.database.read(runs.people, run_id))).json()
+
+
+async def deliver_people(services: Services, emails: Iterable[str]) -> Report:
+    """Bring these people's contacts to what is wanted."""
     known = await read_schema(services)
     targets = await _targets(services, known)
     report = Report()
     await _settle(services, report)
-    emails = await services.database.read(runs.people, run_id)
     prepared = await services.database.read(prepare, emails, services, known, targets)
     await _refuse(services, prepared.refused, report)
     _count(report, prepared)
@@ -88,10 +94,22 @@ async def deliver_run(services: Services, run_id: str) -> Json:
         if len(operations) <= deliver.FEW:
             await _one_by_one(services, operations, report)
             break
-        if await _in_bulk(services, operations, report):
+        failed = await _in_bulk(services, operations, report)
+        if not failed:
             break
         prepared = await services.database.read(prepare, emails, services, known, targets)
-    return report.json()
+    else:
+        await _given_up(services, len(prepared.plan.operations))
+    return report
+
+
+async def _given_up(services: Services, people: int) -> None:
+    error = RejectedError(
+        f"imports of {people} contacts failed {ROUNDS} times",
+        origin="brevo.imports",
+        hint="the next sync writes them; if it stays, look at Brevo's status page",
+    )
+    await services.database.write(letters.add, IMPORTS, error, services.clock())
 
 
 async def _targets(services: Services, known: schema.Schema) -> dict[Membership, int]:
@@ -161,26 +179,34 @@ async def _record(services: Services, lines: Sequence[Delivered], how: str) -> N
     await services.database.write(save)
 
 
-async def _in_bulk(services: Services, operations: Sequence[Operation], report: Report) -> bool:
-    """Imports for what is to be set and joined, removals for what is to be left; whether everything went through."""
+async def _in_bulk(services: Services, operations: Sequence[Operation], report: Report) -> set[str]:
+    """Imports for what is to be set and joined, removals for what is to be left; who is still to be written."""
     before = await services.database.read(ledger.load, [operation.email for operation in operations])
     by_email = {operation.email: operation for operation in operations}
     setting = [operation for operation in operations if operation.attributes or operation.join]
     # Joined by hand to the list that takes everyone only where there is none to join.
     bare = any(not operation.join for operation in setting)
     everyone = await _list_named(services, schema.EVERYONE) if bare else 0
-    for target, rows in deliver.batches(setting, everyone):
-        process_id = await deliver.submit(services.brevo, rows, target)
+    singly: list[Operation] = []
+    for target, rows in deliver.batches(setting, before, everyone):
+        try:
+            process_id = await deliver.submit(services.brevo, rows, target)
+        except RejectedError:
+            singly += [by_email[row.email] for row in rows]  # not one row of it is usable: each says why
+            continue
         lines = [_joined(by_email[row.email], before.get(row.email)) for row in rows]
         opened = ledger.Import(process_id, services.clock(), target, tuple(lines))
         await services.database.write(ledger.open_import, opened)
-    failed = await _settle(services, report)
-    for operation in operations:
-        if operation.email not in failed:
-            _done(report, operation)
-    leaving = [operation for operation in operations if operation.leave and operation.email not in failed]
-    await _leave(services, leaving, before)
-    return not failed
+    failed, refused = await _settle(services, report)
+    await _one_by_one(services, singly, report)
+    apart = failed | refused | {operation.email for operation in singly}
+    done = [operation for operation in operations if operation.email not in apart]
+    for operation in done:
+        _done(report, operation)
+    await _leave(services, [operation for operation in done if operation.leave], before)
+    if not failed:
+        await services.database.write(letters.resolve, [IMPORTS], services.clock())
+    return failed
 
 
 def _joined(operation: Operation, before: Delivered | None) -> Delivered:
@@ -201,12 +227,11 @@ async def _leave(services: Services, operations: Sequence[Operation], before: Ma
         await _record(services, lines, "list removal")
 
 
-async def _settle(services: Services, report: Report) -> set[str]:
-    """See all accepted imports to their end and record them; the e-mails of those that failed."""
+async def _settle(services: Services, report: Report) -> tuple[set[str], set[str]]:
+    """See all accepted imports to their end and record them; who is still to be written, and who was refused."""
     waiting = {each.process_id: each for each in await services.database.read(ledger.open_imports)}
-    if not waiting:
-        return set()
     failed: set[str] = set()
+    refused: set[str] = set()
     samples: list[Delivered] = []
     started = services.clock()
     looks = iter(LOOKS_S)
@@ -216,13 +241,17 @@ async def _settle(services: Services, report: Report) -> set[str]:
         for process_id, process in states.items():
             if process.finished:
                 opened = waiting.pop(process_id)
-                failed |= await _settle_one(services, opened, process, report)
+                if process.status == "completed":
+                    refused |= await _settle_one(services, opened, process, report)
+                else:
+                    failed |= {row.email for row in opened.rows}
+                    await services.database.write(ledger.settle_import, process.id, (), services.clock())
                 samples += opened.rows[:1] if process.status == "completed" else ()
         if waiting and services.clock() - started > LONGEST_IMPORT:
             failed |= {row.email for each in waiting.values() for row in each.rows}
             break
-    await _verify(services, [each for each in samples if each.email not in failed][:3])
-    return failed
+    await _verify(services, [each for each in samples if each.email not in failed | refused][:3])
+    return failed, refused
 
 
 async def _pause(services: Services, seconds: float, imports: int) -> None:
@@ -231,18 +260,9 @@ async def _pause(services: Services, seconds: float, imports: int) -> None:
 
 
 async def _settle_one(services: Services, opened: ledger.Import, process: Process, report: Report) -> set[str]:
-    """Record what an ended import wrote; the e-mails that are still to be written."""
+    """Record what a completed import wrote; the e-mails of rows that Brevo refuses."""
     now = services.clock()
     mine = {row.email: row for row in opened.rows}
-    if process.status != "completed":
-        error = RejectedError(
-            f"import {process.id} of {len(mine)} contacts ended as {process.status}",
-            origin="brevo.imports",
-            hint="the contacts are written by the next run; if it stays, ask Brevo about the import's number",
-        )
-        await services.database.write(letters.add, f"import {process.id}", error, now)
-        await services.database.write(ledger.settle_import, process.id, (), now)
-        return set(mine)
     missing: set[str] = set()
     if process.reports:
         missing = await _mend(services, opened, process, report)
@@ -276,7 +296,9 @@ async def _mend(services: Services, opened: ledger.Import, process: Process, rep
         else:
             report.lost.update(f"{name}: {why}" for name, why in written.lost)
     named = [row for row in opened.rows if row.email in there and PHONE_ATTRIBUTES & set(row.attributes)]
-    if named and any("phone" in report_name or "whatsapp" in report_name for report_name in process.reports):
+    if named and any(
+        kind in report_name for report_name in process.reports for kind in ("phone", "whatsapp", "landline")
+    ):
         for row in named:
             if await deliver.arrived(services.brevo, row):
                 operation = Operation(row.email, Change.CHANGED, row.attributes, row.lists)

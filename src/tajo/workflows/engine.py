@@ -12,6 +12,8 @@ import fcntl
 import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +21,7 @@ from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSConfig, SetWorkflowID
+from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, SetWorkflowID
 from dbos import DBOSPortableJSONSerializer as Serializer  # the default one pickles
 
 from tajo.core.errors import TajoError
@@ -28,6 +30,7 @@ from tajo.store.database import Database
 T = TypeVar("T")
 Json = Any  # what a step returns: plain JSON, small
 
+APPLICATION = "tajo"
 APPLICATION_VERSION = "1"  # of the workflows: raise it only when running ones cannot go on with the new code
 MOST_THREADS = 16
 
@@ -112,7 +115,10 @@ class Engine:
 
     services: Any = None
 
-    def __init__(self, database: Database, role: str, services: Any) -> None:
+    def __init__(self, database: Database, role: str, services: Any, *, live: bool = False) -> None:
+        """`live`: also work on the queue of what follows from webhooks."""
+        self._live = live
+        self._client: DBOSClient | None = None
         self._database = database
         self._role = role
         self._services = services
@@ -124,20 +130,82 @@ class Engine:
         _quiet()
         DBOS(config=_config(self._database, self._role))
         DBOS.launch()
+        if self._live:
+            await DBOS.register_queue_async(
+                LIVE, worker_concurrency=LIVE_AT_ONCE, partition_concurrency=1, polling_interval_sec=POLL_S
+            )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._client is not None:
+            await asyncio.to_thread(self._client.destroy)
         await asyncio.to_thread(DBOS.destroy)
         Engine.services = None
         self._held.close()
+
+    async def begin(self, workflow_id: str, workflow: Callable[..., Coroutine[Any, Any, Json]], *args: Json) -> None:
+        """Start a workflow and do not wait for it; one with this id that is there already is left alone."""
+        with SetWorkflowID(workflow_id):
+            await DBOS.start_workflow_async(workflow, *args)
+
+    def enqueue(self, connection: sa.Connection, wanted: Sequence[FollowUp]) -> None:
+        """Enqueue what follows, in the caller's transaction."""
+        if self._client is None:
+            self._client = DBOSClient(
+                system_database_url=self._database.url.render_as_string(hide_password=False),
+                serializer=Serializer(),
+                application_name=APPLICATION,
+            )
+        enqueue(self._client, connection, wanted)
 
     async def result(self, workflow_id: str, workflow: Callable[..., Coroutine[Any, Any, Json]], *args: Json) -> Json:
         """Start a workflow, or follow the one with this id that is there already; its result."""
         with SetWorkflowID(workflow_id):
             handle: Any = await DBOS.start_workflow_async(workflow, *args)
         return await handle.get_result(polling_interval_sec=0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """A workflow to start: its name, deterministic id, the session it is serialised on, its arguments, a delay."""
+
+    name: str
+    id: str
+    session: str
+    arguments: tuple[Any, ...]
+    delay: timedelta = timedelta()
+
+
+LIVE = "live"  # the queue of everything that follows from webhooks: one at a time a session, several sessions at once
+LIVE_AT_ONCE = 8
+POLL_S = 0.25
+
+
+def enqueue(client: DBOSClient, connection: sa.Connection, wanted: Sequence[FollowUp]) -> None:
+    """Enqueue in the caller's transaction. One whose id is known already is the same one: nothing happens."""
+    for each in wanted:
+        client.enqueue_in_transaction(connection, _options(each), *each.arguments)
+
+
+async def enqueue_now(wanted: Sequence[FollowUp]) -> None:
+    """Enqueue from a step of a workflow; the ids make a repeated step harmless."""
+    for each in wanted:
+        await DBOS.enqueue_workflow_with_options_async(_options(each), *each.arguments)
+
+
+def _options(each: FollowUp) -> EnqueueOptions:
+    options: EnqueueOptions = {
+        "queue_name": LIVE,
+        "workflow_name": each.name,
+        "workflow_id": each.id,
+        "queue_partition_key": each.session,
+        "app_version": APPLICATION_VERSION,
+    }
+    if each.delay:
+        options["delay_seconds"] = each.delay.total_seconds()
+    return options
 
 
 def workflow(name: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
@@ -147,7 +215,7 @@ def workflow(name: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
 
 def _config(database: Database, role: str) -> DBOSConfig:
     return DBOSConfig(
-        name="tajo",
+        name=APPLICATION,
         system_database_url=database.url.render_as_string(hide_password=False),
         sys_db_pool_size=2 if database.sqlite else 5,
         application_version=APPLICATION_VERSION,
@@ -199,8 +267,11 @@ def _advisory_lock(database: Database, role: str) -> Iterator[None]:
         if not got.scalar():
             raise _busy(role, "")
         connection.commit()
-        yield
-        connection.execute(sa.text("SELECT pg_advisory_unlock(hashtext(:name))"), {"name": f"tajo:{role}"})
+        try:
+            yield
+        finally:
+            connection.execute(sa.text("SELECT pg_advisory_unlock(hashtext(:name))"), {"name": f"tajo:{role}"})
+            connection.commit()
 
 
 def _busy(role: str, who: str) -> BusyError:

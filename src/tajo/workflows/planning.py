@@ -65,6 +65,11 @@ def check_schema(services: Services, schema: Schema) -> None:
             origin=services.config.origin("field_mapping"),
             hint="run `tajo connectors connect zoom`, which creates what is missing, or correct field_mapping",
         )
+    check_types(services, schema)
+
+
+def check_types(services: Services, schema: Schema) -> None:
+    """ConfigError when a mapped attribute has a type that the field's values do not fit."""
     if wrong := clashes(services.mapping, schema):
         field, name, type_ = wrong[0]
         raise ConfigError(
@@ -103,7 +108,11 @@ def prepare(
         on = frozenset(lists[each] for each in contact.lists if each in lists)
         wanted.append(Wanted(email, mapped.attributes, on, withdrawn=is_withdrawn(contact)))
     before = ledger.load(connection, (each.email for each in wanted))
-    return Prepared(plan(wanted, before, phones=ledger.phone_holders(connection)), tuple(refused), unfit)
+    return Prepared(
+        plan(wanted, before, phones=ledger.phone_holders(connection), managed=set(lists.values())),
+        tuple(refused),
+        unfit,
+    )
 
 
 def shown(operation: Operation, names: Mapping[int, str]) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -45,3 +45,28 @@ class Counter:
 
     def total(self, vendor: str) -> int:
         return sum(count for name, count in self.calls.items() if name.startswith(f"{vendor}."))
+
+
+class Meter(Protocol):
+    """Where a service's figures go."""
+
+    def called(self, vendor: str, label: str, status: int) -> None:
+        """A request was made."""
+
+    def waited(self, limit: str, seconds: float) -> None:
+        """A call waits for a limit."""
+
+
+class Measured(Counter):
+    """Hands calls and waits on to a service's figures."""
+
+    def __init__(self, meter: Meter) -> None:
+        super().__init__()
+        self._meter = meter
+
+    def waits(self, why: str, until: datetime) -> None:
+        self._meter.waited(why, (until - datetime.now(UTC)).total_seconds())
+
+    def called(self, vendor: str, origin: str, label: str, status: int) -> None:
+        super().called(vendor, origin, label, status)
+        self._meter.called(vendor, label, status)

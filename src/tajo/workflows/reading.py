@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any
 
 from tajo.connectors.zoom import read
-from tajo.connectors.zoom.api.errors import NotReady, TooOld, WrongKind
+from tajo.connectors.zoom.api import users
+from tajo.connectors.zoom.api.errors import CapabilityMissing, NotReady, ScopeMissing, TooOld, WrongKind
 from tajo.connectors.zoom.discover import Discovery, Window, everything, one
 from tajo.connectors.zoom.normalise import Found, Rows
-from tajo.core.errors import ContractError, RejectedError, TajoError, TransientError
-from tajo.core.facts import Instance, Kind, Session
+from tajo.core.errors import ConfigError, ContractError, RejectedError, TajoError, TransientError
+from tajo.core.facts import Instance, Kind, Role, Session
 from tajo.core.outcome import Settle
 from tajo.store import facts, letters, runs
+from tajo.workflows import gaps
 from tajo.workflows.building import rebuild
 from tajo.workflows.engine import bounded
 from tajo.workflows.services import Services
@@ -27,6 +30,10 @@ async def discover(services: Services, run_id: str) -> Json:
     run = await services.database.read(runs.load, run_id)
     services.progress.phase("discover")
     found = await _find(services, run.request)
+    fresh = 0
+    if run.request.get("sweep"):
+        known = await services.database.read(gaps.readings_of, found)
+        found, fresh = gaps.worth_reading(found, known, services.settle, services.clock())
     keys = sorted({*found.held, *found.coming})
 
     def note(connection: Any) -> None:
@@ -40,6 +47,7 @@ async def discover(services: Services, run_id: str) -> Json:
         "sessions": [[kind.value, session_id] for kind, session_id in keys],
         "notes": found.notes,
         "unreadable": found.unreadable,
+        "fresh": fresh,
     }
 
 
@@ -47,8 +55,26 @@ async def _find(services: Services, request: Mapping[str, Any]) -> Discovery:
     window = window_of(request)
     for kind in Kind:
         if request.get(kind):
-            return await one(services.zoom, kind, str(request[kind]), window)
+            return await _one(services, kind, str(request[kind]), window)
     return await everything(services.zoom, window, kinds(services), services.clock())
+
+
+async def _one(services: Services, kind: Kind, ident: str, window: Window) -> Discovery:
+    if kind not in kinds(services):
+        family = "webinars" if kind is Kind.WEBINAR else "participants"
+        raise ConfigError(
+            f"{kind}s are not read",
+            origin=services.config.origin(f"connectors.zoom.sync.{family}"),
+            hint=f"set connectors.zoom.sync.{family} to true",
+        )
+    try:
+        return await one(services.zoom, kind, ident, window)
+    except CapabilityMissing:
+        raise
+    except RejectedError as error:
+        raise UnknownSessionError(
+            f"Zoom knows no {kind} {ident}", origin=error.origin, hint="check the number or UUID"
+        ) from None
 
 
 def kinds(services: Services) -> frozenset[Kind]:
@@ -85,10 +111,10 @@ async def read_session(services: Services, run_id: str, key: list[str]) -> Json:
     """
     kind, session_id = Kind(key[0]), key[1]
     listed, done = await services.database.read(runs.session, run_id, kind, session_id)
-    if done is None:
+    if done is None or done.get("retry"):
         done = await _read_or_say_why(services, run_id, kind, session_id, listed)
-        now = services.clock()
-        await services.database.write(runs.session_read, run_id, kind, session_id, done, now)
+        if not done.get("retry"):  # else the next attempt reads it
+            await services.database.write(runs.session_read, run_id, kind, session_id, done, services.clock())
     services.progress.step()
     return done
 
@@ -98,41 +124,75 @@ async def _read_or_say_why(
 ) -> dict[str, Any]:
     result: dict[str, Any] = {"kind": kind.value, "id": session_id, "topic": listed["topic"], "problem": ""}
     subject = f"{kind} {session_id}"
+    run = await services.database.read(runs.load, run_id)
     try:
-        result |= await _read(services, run_id, kind, session_id, listed)
+        since = window_of(run.request).start
+        read_, _ = await refresh(services, kind, session_id, listed, since=since, run_id=run_id)
+    except GoneError:
+        return result | _unknown(run, kind, session_id)
     except TransientError as error:
         if services.is_silent("zoom"):
             raise
-        result |= {"problem": error.line(), "retry": True}
+        return result | {"problem": error.line(), "retry": True}
+    except CapabilityMissing as error:
+        return result | {"problem": error.line()}  # a plan that is not there is told, and is nobody's fault
     except (RejectedError, ContractError) as error:
-        result["problem"] = error.line()
         await services.database.write(letters.add, subject, error, services.clock())
-    else:
-        if not result["problem"]:
-            await services.database.write(letters.resolve, [subject], services.clock())
-    return result
+        return result | {"problem": error.line()}
+    if not read_["problem"]:
+        await services.database.write(letters.resolve, [subject], services.clock())
+    return result | read_
 
 
-async def _read(
-    services: Services, run_id: str, kind: Kind, session_id: str, listed: Mapping[str, Any]
-) -> dict[str, Any]:
+class GoneError(TajoError):
+    """Zoom does not know the session, and nothing of it was held."""
+
+
+async def refresh(
+    services: Services,
+    kind: Kind,
+    session_id: str,
+    listed: Mapping[str, Any],
+    *,
+    since: datetime,
+    run_id: str | None = None,
+) -> tuple[dict[str, Any], set[str]]:
+    """Read one session and these instances of it, and build its rosters anew; for a run, if there is one.
+
+    Returns counts, topic and problem, and the e-mails whose contacts may have to change. GoneError for a session that
+    Zoom does not know and that was never held.
+    """
     now = services.clock()
     details = await _details(services, kind, session_id)
-    if details is None and not listed["uuids"]:
-        return await _unknown(services, run_id, kind, session_id)
     if details is not None:
+        details = replace(details, session=await _with_zone(services, details.session))
         await services.database.write(facts.save_session, details.session, now)
+    elif listed["uuids"]:
+        host = listed["host_email"]
+        staff = ((host, Role.HOST),) if host else ()
+        known = Session(kind, session_id, topic=listed["topic"], host_email=host, time_zone="", staff=staff)
+        await services.database.write(_remember, await _with_zone(services, known), now)
     else:
-        await services.database.write(_remember, kind, session_id, listed, now)
+        raise GoneError(f"Zoom knows no {kind} {session_id}", origin=f"zoom.{kind}s.details")
     counts = {"rows": 0, "unreadable": 0, "cancelled": 0}
     jobs: list[Callable[[], Awaitable[str]]] = [
         partial(_instance, services, kind, session_id, uuid, counts) for uuid in listed["uuids"]
     ]
     if details is not None and details.session.registration_required is not False and not listed["no_registration"]:
-        jobs.append(partial(_registrants, services, run_id, details, counts))
+        jobs.append(partial(_registrants, services, details, since, counts))
     said = await bounded(jobs, max(1, len(jobs)))
+    emails = await rebuilt(services, kind, session_id, run_id)
+    topic = details.session.topic if details else listed["topic"]
+    return counts | {"topic": topic, "problem": "; ".join(dict.fromkeys(filter(None, said)))}, emails
 
-    def put(connection: Any) -> None:
+
+async def rebuilt(services: Services, kind: Kind, session_id: str, run_id: str | None = None) -> set[str]:
+    """Build a session's rosters from what is stored; the e-mails whose contacts may have to change.
+
+    A run remembers them in the same transaction: who is on no roster any more is told only once.
+    """
+
+    def put(connection: Any) -> set[str]:
         emails = rebuild(
             connection,
             kind,
@@ -142,16 +202,15 @@ async def _read(
             restart_gap=services.connector.restart_gap,
             now=services.clock(),
         )
-        runs.add_people(connection, run_id, emails)
+        if run_id is not None:
+            runs.add_people(connection, run_id, emails)
+        return emails
 
-    await services.database.write(put)
-    topic = details.session.topic if details else listed["topic"]
-    return counts | {"topic": topic, "problem": "; ".join(dict.fromkeys(filter(None, said)))}
+    return await services.database.write(put)
 
 
-async def _unknown(services: Services, run_id: str, kind: Kind, session_id: str) -> dict[str, Any]:
+def _unknown(run: runs.Run, kind: Kind, session_id: str) -> dict[str, Any]:
     """A listed session that is gone meanwhile is only told; one that was asked for by its number is an error."""
-    run = await services.database.read(runs.load, run_id)
     if run.request.get(kind) == session_id:
         raise UnknownSessionError(
             f"Zoom knows no {kind} {session_id}",
@@ -168,27 +227,38 @@ async def _details(services: Services, kind: Kind, session_id: str) -> read.Deta
         return None  # turned into the other kind meanwhile: what was held stays what it was
 
 
-def _remember(connection: Any, kind: Kind, session_id: str, listed: Mapping[str, Any], now: datetime) -> None:
+async def _with_zone(services: Services, session: Session) -> Session:
+    """The session with its host's time zone, where it has none of its own."""
+    host = session.host_email
+    if session.time_zone or not host:
+        return session
+    if host not in services.zones:
+        try:
+            services.zones[host] = (await services.zoom.send(users.user(host))).timezone
+        except (RejectedError, ScopeMissing):
+            services.zones[host] = ""
+    return replace(session, time_zone=services.zones[host])
+
+
+def _remember(connection: Any, told: Session, now: datetime) -> None:
     """The details are gone: keep those we have, else what the listing told."""
-    if facts.load_session(connection, kind, session_id) is None:
-        known = Session(kind, session_id, topic=listed["topic"], host_email=listed["host_email"])
-        facts.save_session(connection, known, now)
+    if facts.load_session(connection, told.kind, told.id) is None:
+        facts.save_session(connection, told, now)
 
 
-async def _registrants(services: Services, run_id: str, details: read.Details, counts: dict[str, int]) -> str:
-    run = await services.database.read(runs.load, run_id)
+async def _registrants(services: Services, details: read.Details, since: datetime, counts: dict[str, int]) -> str:
     now = services.clock()
-    listing = await read.registrants(services.zoom, details, since=window_of(run.request).start, now=now)
+    listing = await read.registrants(services.zoom, details, since=since, now=now)
     if listing is None:
         return ""
     session = details.session
     coming = {date.id for date in session.scheduled if date.end > now}
     vanishing = [date for date in listing.dates if date in coming or (not date and coming)]
 
+    found = [replace(each, told_at=now, detailed_at=now, listed_at=now) for each in listing.registrations]
+
     def save(connection: Any) -> int:
-        return facts.save_registrations(
-            connection, session.kind, session.id, listing.registrations, vanishing=vanishing
-        )
+        return facts.save_registrations(connection, session.kind, session.id, found, vanishing=vanishing, asked_at=now)
 
     counts["cancelled"] += await services.database.write(save)
     counts["unreadable"] += listing.unreadable
@@ -223,7 +293,7 @@ async def _rows(services: Services, kind: Kind, instance: Instance, before: str)
     working = f"{instance.uuid}#reading"
     rows = Rows(instance)
     await services.database.write(facts.forget_stays, working)
-    async for page in read.participants(services.zoom, kind, instance.uuid):
+    async for page in read.participants(services.zoom, kind, instance.uuid, services.note):
         if page.number == 1 and rows.kept:
             rows = Rows(instance)
             await services.database.write(facts.forget_stays, working)
@@ -242,7 +312,7 @@ async def _rows(services: Services, kind: Kind, instance: Instance, before: str)
 async def _note(services: Services, instance: Instance, rows: Rows | None, *, problem: str) -> None:
     now = services.clock()
     late = instance.end is not None and now >= instance.end + services.settle.deadline
-    complete = rows is not None and (late or not rows.unprocessed)
+    complete = rows is not None and not rows.unprocessed and (late or not rows.empty)
 
     def note(connection: Any) -> None:
         facts.note_reading(

@@ -18,7 +18,7 @@ from tajo.core.errors import UsageError
 from tajo.store import runs
 from tajo.store.copy import copy_into
 from tajo.store.database import Database
-from tajo.workflows import sync
+from tajo.workflows import connecting, sync
 from tajo.workflows.engine import Engine
 from tajo.workflows.services import Services
 
@@ -105,6 +105,8 @@ async def _follow(services: Services, engine: Engine, run: runs.Run) -> dict[str
     if run.state == runs.PAUSED:
         run = await services.database.write(runs.again, run)
     summary: dict[str, Any] = await engine.result(f"sync:{run.id}:{run.attempt}", sync.sync_workflow, run.id)
+    if "problem" not in summary:
+        await connecting.note_connected(services)
     return summary
 
 

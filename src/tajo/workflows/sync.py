@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -121,7 +122,10 @@ _KINDS: tuple[type[TajoError], ...] = (
 def error_of(problem: Mapping[str, Any]) -> TajoError:
     """The error that a recorded problem was: of the class with its exit code."""
     kind = next((each for each in _KINDS if each.exit_code == problem["exit"]), TajoError)
-    return kind(problem["message"], origin=problem["origin"], hint=problem["hint"])
+    error = kind(problem["message"], origin=problem["origin"], hint=problem["hint"])
+    if isinstance(error, TransientError) and problem.get("retry_at"):
+        error.retry_at = datetime.fromisoformat(problem["retry_at"])
+    return error
 
 
 async def _pause(services: Services, run_id: str, problem: Mapping[str, Any]) -> Json:
@@ -144,6 +148,7 @@ async def _close(services: Services, run_id: str, found: Json, read: list[Json],
         "run": run_id,
         "sessions": len(read),
         "occurrences": [_told(each) for each in held],
+        "review": await services.database.read(rosters.in_review, sessions),
         "rows": sum(each.get("rows", 0) for each in read),
         "unreadable_rows": found["unreadable"] + sum(each.get("unreadable", 0) for each in read),
         "cancelled": sum(each.get("cancelled", 0) for each in read),
@@ -153,12 +158,13 @@ async def _close(services: Services, run_id: str, found: Json, read: list[Json],
         "settling": sum(each.readiness is Readiness.SETTLING for each in held),
         "overdue": sum(each.readiness is Readiness.OVERDUE for each in held),
         "problems": [f"{each['kind']} {each['id']}: {each['problem']}" for each in read if each["problem"]],
-        "notes": found["notes"],
+        "notes": [*found["notes"], *services.noted],
+        "recovered": found["fresh"] if run.request.get("sweep") else 0,
         "unavailable": len(retry),
         "dead_letters": len(open_letters),
         "letters_arisen": sum(letter.arose_at >= run.started_at for letter in open_letters),
     } | written
-    kept = {name: value for name, value in summary.items() if name not in ("writes", "occurrences")}
+    kept = {name: value for name, value in summary.items() if name not in ("writes", "occurrences", "review")}
     state = runs.PAUSED if retry else runs.DONE
     await services.database.write(runs.end, run_id, state, kept, now)
     return summary

@@ -161,7 +161,13 @@ def _unanswered(refusal: _Refusal) -> TajoError:
 def _limited(refusal: _Refusal) -> TajoError:
     wait_s = refusal.reset_s or (60.0 if refusal.label in (OTHER, *DOUBTFUL) else 1.0)
     retry_at = refusal.now + timedelta(seconds=wait_s)
-    return RateLimited(f"over Brevo's limit for {refusal.label}", origin=refusal.origin, retry_at=retry_at)
+    label = refusal.label.replace("_", " ")
+    return RateLimited(
+        f"Brevo's limit for {label} calls is used up until {retry_at:%H:%M} UTC",
+        origin=refusal.origin,
+        hint="other programs with keys of the account share it; run the same command again then",
+        retry_at=retry_at,
+    )
 
 
 def _too_early(refusal: _Refusal) -> TajoError:

@@ -58,6 +58,9 @@ class WebhookConfig(Part):
     secret_token: Credential | None = Field(
         default=None, description="The app's Secret Token, which signs every webhook. `tajo serve` needs it."
     )
+    previous_secret_token: Credential | None = Field(
+        default=None, description="The Secret Token before the current one, while Zoom may still sign with it."
+    )
     verification_token: Credential | None = Field(
         default=None, description="Legacy and unused: Zoom replaced it by the secret token. Never needed."
     )

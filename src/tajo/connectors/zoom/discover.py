@@ -10,18 +10,19 @@ from typing import Literal, TypeVar
 
 from tajo.connectors.zoom.api import past, reports, users
 from tajo.connectors.zoom.api.client import ZoomClient
-from tajo.connectors.zoom.api.errors import NotReady, ScopeMissing, TooOld, WrongKind
+from tajo.connectors.zoom.api.errors import CapabilityMissing, NotReady, ScopeMissing, TooOld, WrongKind
 from tajo.connectors.zoom.api.paging import Page
 from tajo.connectors.zoom.api.sessions import ListedSession
 from tajo.connectors.zoom.normalise import Found, found_in_history, found_in_report
 from tajo.core.errors import RejectedError
-from tajo.core.facts import Kind
+from tajo.core.facts import Instance, Kind
 from tajo.http import Call
 
 T = TypeVar("T")
 
 MONTH = timedelta(days=30)  # Zoom answers for at most a month at a time
 DAY = timedelta(days=1)
+HALF_A_YEAR = timedelta(days=180)  # how far back the report of a user's meetings reaches
 PARTICIPATIONS: tuple[Literal["past", "pastOne"], ...] = ("past", "pastOne")
 
 
@@ -84,21 +85,27 @@ async def everything(zoom: ZoomClient, window: Window, kinds: frozenset[Kind], n
     """All that was held in the window, by one account-wide listing, and all that is to come, host by host."""
     found = Discovery()
     if window.start <= now:
-        await _held(zoom, window, kinds, found)
+        await _held(zoom, window, kinds, found, now)
         found.keep(lambda each: each.kind in kinds and window.covers(each))
     await _coming(zoom, kinds, found, now)
     return found
 
 
-async def _held(zoom: ZoomClient, window: Window, kinds: frozenset[Kind], found: Discovery) -> None:
+async def _held(zoom: ZoomClient, window: Window, kinds: frozenset[Kind], found: Discovery, now: datetime) -> None:
     try:
         async for row in _history(zoom, window, kinds):
             found.add(row)
     except ScopeMissing as error:
         found.notes.append(f"{error.line()}; read user by user instead, which costs more calls")
         found.held.clear()
+        earliest = (now - HALF_A_YEAR).date()
+        if window.since < earliest:
+            found.notes.append(f"Zoom tells user by user only since {earliest}: what was before is not read")
+            window = Window(max(window.since, earliest), max(window.until, earliest))
         async for row in _by_user(zoom, window):
             found.add(row)
+    except CapabilityMissing as error:
+        found.notes.append(f"{error.line()}; only what is still to come is read")
 
 
 async def _history(zoom: ZoomClient, window: Window, kinds: frozenset[Kind]) -> AsyncIterator[Found | None]:
@@ -188,6 +195,11 @@ async def one(zoom: ZoomClient, kind: Kind, ident: str, window: Window | None) -
         if near and each.uuid:
             try:
                 found.add(await _instance(zoom, kind, each.uuid))
+            except NotReady:
+                # Held, and its report is not there yet: as good as live.
+                start = each.start_time
+                if start is not None:
+                    found.add(Found(kind, ident, Instance(each.uuid, start, None), "", ""))
             except TooOld as error:
                 found.notes.append(error.line())
     if window is not None:

@@ -134,8 +134,8 @@ def registration(row: Registrant, *, occurrence_id: str = "", source: str = "") 
 class Rows:
     """Gathers the pages of one instance's report: stays, repeats left out, and what does not fit counted.
 
-    `digest` is the same for the same rows in any order; `unreadable` counts rows without a join time, `unprocessed`
-    those that Zoom has not given a duration yet.
+    `digest` is the same for the same rows in any order; `unreadable` counts rows without a join time. `unprocessed`
+    counts rows that have no duration although they last, `empty` those that may truly have lasted for nothing.
     """
 
     def __init__(self, instance: Instance) -> None:
@@ -145,6 +145,7 @@ class Rows:
         self.kept = 0
         self.unreadable = 0
         self.unprocessed = 0
+        self.empty = 0
 
     def take(self, rows: Iterable[ParticipantRow]) -> list[Stay]:
         """The stays of one page. A row that a shifting list shows twice counts once."""
@@ -174,7 +175,9 @@ class Rows:
         if leave is None:
             leave = row.join_time + timedelta(seconds=row.duration_s)
         if row.duration_s == 0:
-            self.unprocessed += 1
+            lasts = row.leave_time is None or row.leave_time > row.join_time
+            self.unprocessed += lasts
+            self.empty += not lasts
         return Stay(
             join=row.join_time.astimezone(UTC),
             leave=max(row.join_time, leave),

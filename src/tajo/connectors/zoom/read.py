@@ -16,10 +16,12 @@ from tajo.connectors.zoom.api.participants import ParticipantRow
 from tajo.connectors.zoom.api.registrants import Registrant, Status
 from tajo.connectors.zoom.api.webinars import Panelist
 from tajo.connectors.zoom.normalise import registration, session
+from tajo.core.errors import RejectedError
 from tajo.core.facts import Kind, Registration, Session
 from tajo.http import Call
 
 STATUSES: tuple[Status, ...] = ("approved", "pending", "denied")
+INVALID = "300"  # Zoom's code for an id that does not fit the call, too
 MOST_DATES = 60  # ours: dates of one series whose registrants are listed one by one; the next ones first
 
 
@@ -41,6 +43,12 @@ async def details(zoom: ZoomClient, kind: Kind, session_id: str) -> Details | No
         known = await zoom.send(family(session_id))
     except NotReady:
         return None
+    except RejectedError as error:
+        if error.code != INVALID or isinstance(error, WrongKind):
+            raise
+        raise WrongKind(
+            error.message, origin=error.origin, hint=error.hint, status=error.status, code=error.code
+        ) from None
     panelists: tuple[Panelist, ...] = ()
     if kind is Kind.WEBINAR:
         try:
@@ -75,6 +83,10 @@ async def registrants(zoom: ZoomClient, details: Details, *, since: datetime, no
         listed = await asyncio.gather(*(_listed(zoom, known, status, date) for date in dates for status in STATUSES))
     except (WrongKind, NotReady):
         return None
+    except RejectedError as error:
+        if error.code != INVALID:
+            raise
+        return None  # the session exists, so what is invalid is asking for registrants that it does not have
     found, unreadable = [], 0
     wanted = [date for date in dates for _ in STATUSES]
     for date, rows in zip(wanted, listed, strict=True):
@@ -127,8 +139,10 @@ def _paged(call: Callable[..., Call[Page[Registrant]]]) -> Callable[[str], Call[
     return lambda token: call(page_token=token)
 
 
-async def participants(zoom: ZoomClient, kind: Kind, uuid: str) -> AsyncIterator[Page[ParticipantRow]]:
-    """The pages of an instance's report; where the report's scope or plan is missing, of the past_* list.
+async def participants(
+    zoom: ZoomClient, kind: Kind, uuid: str, note: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[Page[ParticipantRow]]:
+    """The pages of an instance's report; where the report's scope or plan is missing, of the past_* list: see `note`.
 
     A page with number 1 that comes again means that the listing began anew. NotReady while there is no report.
     """
@@ -138,7 +152,7 @@ async def participants(zoom: ZoomClient, kind: Kind, uuid: str) -> AsyncIterator
         async for page in zoom.pages(lambda token: report(uuid, page_token=token)):
             yield page
         return
-    except (ScopeMissing, CapabilityMissing):
-        pass
+    except (ScopeMissing, CapabilityMissing) as error:
+        note(f"{error.line()}; past participants are read instead, which may lack registrant ids")
     async for page in zoom.pages(lambda token: fallback(uuid, page_token=token)):
         yield page

@@ -1,6 +1,7 @@
 """Seeded worlds for the simulators: who exists, what takes place, and the truth about it."""
 
 from tajo.simulators.world.bulk import backfill, webinar
+from tajo.simulators.world.live import Live, MovedClock, live_webinar, take_place
 from tajo.simulators.world.model import (
     Answer,
     Instance,
@@ -25,6 +26,8 @@ __all__ = [
     "Date",
     "Held",
     "Instance",
+    "Live",
+    "MovedClock",
     "Occurrence",
     "Panelist",
     "Person",
@@ -41,7 +44,9 @@ __all__ = [
     "User",
     "World",
     "backfill",
+    "live_webinar",
     "month",
+    "take_place",
     "union_s",
     "webinar",
 ]

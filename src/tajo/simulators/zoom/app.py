@@ -28,6 +28,7 @@ from tajo.simulators.zoom.paging import Pager
 from tajo.simulators.zoom.routes import Route, all_scopes, match
 from tajo.simulators.zoom.switches import Plan, ZoomSwitches
 from tajo.simulators.zoom.tokens import Token, TokenError, TokenServer
+from tajo.simulators.zoom.webhooks.subscriptions import MARKETPLACE, Ask, Subscriptions, app_scopes
 
 BASE_PATH = "/v2"
 Headers = dict[str, str]
@@ -43,7 +44,7 @@ class ZoomSimulator:
 
     `app` serves the API under /v2 and /oauth/token, /oauth/authorize, /oauth/revoke. `clock` decides everything that
     depends on time: what has happened, token and page token lives, rate windows. `switches` may be replaced at any
-    time; `scopes` are those of the tokens issued from then on.
+    time; `scopes` are those of the tokens issued from then on. `subscriptions` sends the webhooks.
     """
 
     def __init__(
@@ -62,10 +63,11 @@ class ZoomSimulator:
         self.faults = Faults()
         self.pager = Pager()
         owner = next((user.id for user in world.users if user.status == "active"), "")
-        scopes = all_scopes(self.switches.app_kind)
+        scopes = all_scopes(self.switches.app_kind) | app_scopes(self.switches.app_kind)
         self.tokens = TokenServer(world.account_id, owner, self.clock, lambda: self.switches, scopes)
         self.limits = Limiter(plan, self.clock, lambda: self.switches)
         self._archive = Archive(world)
+        self.subscriptions = Subscriptions(self)
         self.app = FaultGate(self._serve, self.faults, base_path=BASE_PATH, on_replaced=self._log_fault)
 
     # --- what a test asks and does ---
@@ -119,7 +121,10 @@ class ZoomSimulator:
             raise RuntimeError(f"the simulator serves http only, not {scope['type']}")
         body = await _read(receive)
         path = _path(scope)
-        status, headers, answer = self._answer(scope, path, body)
+        if path.startswith(f"{BASE_PATH}{MARKETPLACE}"):
+            status, headers, answer = await self._marketplace(scope, path, body)
+        else:
+            status, headers, answer = self._answer(scope, path, body)
         payload = b"" if answer is None else json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
         headers = {"content-type": "application/json;charset=UTF-8", **headers, "content-length": str(len(payload))}
         headers["x-zm-trackingid"] = f"v=2.0;clid=us02;rid=WEB_{secrets.token_hex(16)}"
@@ -141,6 +146,21 @@ class ZoomSimulator:
         except TokenError as error:
             answer = error.status, {}, {"reason": error.reason, "error": error.error}
         self._log(scope, path, answer[0], label)
+        return answer
+
+    async def _marketplace(self, scope: Scope, path: str, body: bytes) -> Answer:
+        """Event subscriptions: the only calls for which the simulator itself calls somebody."""
+        headers: Headers = {}
+        try:
+            query = _query(scope)
+            token = self._token(scope, query)
+            headers = self.limits.admit("Medium")
+            ask = Ask(scope["method"], path.removeprefix(BASE_PATH), query, body, token, self.switches)
+            status, found = await self.subscriptions.answer(ask)
+            answer: Answer = status, headers, found
+        except ZoomError as error:
+            answer = error.status, headers | error.headers, error.body(localised=self.switches.localised_messages)
+        self._log(scope, path, answer[0], "Medium")
         return answer
 
     def _api(self, scope: Scope, path: str, route: Route, args: dict[str, str]) -> Answer:

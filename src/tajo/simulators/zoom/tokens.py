@@ -1,4 +1,4 @@
-"""The token endpoint: account credentials, authorization code with PKCE, refresh, revoke.
+"""The token endpoint: account and client credentials, authorization code with PKCE, refresh, revoke.
 
 Errors here have the body {"reason", "error"}, not {"code", "message"}.
 Source: https://developers.zoom.us/docs/integrations/oauth/ and .../docs/internal-apps/s2s-oauth/
@@ -22,6 +22,15 @@ from tajo.simulators.zoom.switches import ZoomSwitches
 
 CODE_LIFETIME = timedelta(minutes=5)
 REFRESH_LIFETIME = timedelta(days=90)
+# Zoom adds these to every app by itself.
+SUBSCRIPTION_SCOPES = frozenset(
+    {
+        "marketplace:write:event_subscription",
+        "marketplace:update:event_subscription",
+        "marketplace:delete:event_subscription",
+        "marketplace:read:list_event_subscriptions",
+    }
+)
 
 
 class TokenError(Exception):
@@ -124,6 +133,7 @@ class TokenServer:
         self._check_client(authorization)
         grants = {
             "account_credentials": self._account,
+            "client_credentials": self._client,
             "authorization_code": self._exchange,
             "refresh_token": self._rotate,
         }
@@ -159,6 +169,10 @@ class TokenServer:
             raise TokenError(400, "Bad Request", "invalid_request")
         self._make_room()
         return self._issue("account", self.owner_id, 0)
+
+    def _client(self, _form: Mapping[str, str]) -> dict[str, Any]:
+        """A General app acting for itself: good for its event subscriptions only."""
+        return self._issue("account", self.owner_id, 0, only=SUBSCRIPTION_SCOPES)
 
     def _make_room(self) -> None:
         mode = self.switches().token_mode
@@ -197,9 +211,12 @@ class TokenServer:
         self._refresh[value] = Refresh(user_id, self.clock() + REFRESH_LIFETIME, grant)
         return {**answer, "refresh_token": value}
 
-    def _issue(self, level: Literal["account", "user"], user_id: str, grant: int) -> dict[str, Any]:
+    def _issue(
+        self, level: Literal["account", "user"], user_id: str, grant: int, *, only: frozenset[str] | None = None
+    ) -> dict[str, Any]:
         lifetime = self.switches().token_lifetime_s
         scopes = self.scopes if level == "account" else {scope.removesuffix(":admin") for scope in self.scopes}
+        scopes = scopes if only is None else scopes & only
         value = _opaque({"aud": "https://oauth.zoom.us", "user": user_id})
         expires = self.clock() + timedelta(seconds=lifetime)
         self._access[value] = Token(value, level, user_id, frozenset(scopes), expires, grant)

@@ -17,8 +17,9 @@ class Needed:
     """The scopes that open a call, in their ":admin" form, and the features that need it.
 
     Features named as in the configuration's `sync`: "participants" (meetings and who came), "webinars", "recordings".
-    Three more that nothing breaks without: "questions" (naming registration questions), "fallback" (finding past
-    sessions user by user) and "comparison" (checking our figures against another of Zoom's).
+    Four more that nothing breaks without: "questions" (naming registration questions), "fallback" (finding past
+    sessions user by user), "zones" (a host's time zone, for sessions without one) and "comparison" (checking our
+    figures against another of Zoom's).
     """
 
     classic: str
@@ -36,7 +37,7 @@ _BOTH = ("participants", "webinars")
 SCOPES: Mapping[str, Needed] = MappingProxyType(
     {
         "zoom.users.list": Needed(_USER, "user:read:list_users:admin", _BOTH),
-        "zoom.users.get": Needed(_USER, "user:read:user:admin", _BOTH),
+        "zoom.users.get": Needed(_USER, "user:read:user:admin", ("zones",)),
         "zoom.users.meetings": Needed(_MEETING, "meeting:read:list_meetings:admin", ("participants",)),
         "zoom.users.webinars": Needed(_WEBINAR, "webinar:read:list_webinars:admin", ("webinars",)),
         "zoom.meetings.details": Needed(_MEETING, "meeting:read:meeting:admin", ("participants",)),

@@ -36,6 +36,27 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_dead_letters_subject"), "dead_letters", ["subject"], unique=False)
     op.create_table(
+        "effects",
+        sa.Column("key", sa.String(length=500), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("email", sa.String(length=320), nullable=False),
+        sa.Column("occurrence", sa.String(length=80), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        sa.Column("holder", sa.String(length=80), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_effects")),
+    )
+    op.create_index(op.f("ix_effects_email"), "effects", ["email"], unique=False)
+    op.create_index(op.f("ix_effects_state"), "effects", ["state"], unique=False)
+    op.create_table(
+        "heartbeats",
+        sa.Column("worker", sa.String(length=80), nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("worker", name=op.f("pk_heartbeats")),
+    )
+    op.create_table(
         "import_rows",
         sa.Column("process_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("email", sa.String(length=320), nullable=False),
@@ -48,7 +69,7 @@ def upgrade() -> None:
         sa.Column("process_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("submitted_at", Moment(), nullable=False),
         sa.Column("lists", sa.JSON(), nullable=False),
-        sa.Column("settled", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("settled", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("process_id", name=op.f("pk_imports")),
     )
     op.create_table(
@@ -59,8 +80,8 @@ def upgrade() -> None:
         sa.Column("start", Moment(), nullable=False),
         sa.Column("end", Moment(), nullable=True),
         sa.Column("digest", sa.Text(), server_default="", nullable=False),
-        sa.Column("complete", sa.Boolean(), server_default=sa.text("0"), nullable=False),
-        sa.Column("agree", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("complete", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("agree", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("read_at", Moment(), nullable=True),
         sa.Column("problem", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_instances")),
@@ -92,6 +113,7 @@ def upgrade() -> None:
         sa.Column("time_zone", sa.Text(), server_default="", nullable=False),
         sa.Column("host_email", sa.Text(), server_default="", nullable=False),
         sa.Column("held", Length(), nullable=False),
+        sa.Column("ended_at", Moment(), nullable=True),
         sa.Column("readiness", sa.String(length=16), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_occurrences")),
     )
@@ -105,10 +127,23 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_phones_email"), "phones", ["email"], unique=False)
     op.create_table(
+        "recordings",
+        sa.Column("uuid", sa.String(length=64), nullable=False),
+        sa.Column("session_id", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("topic", sa.Text(), server_default="", nullable=False),
+        sa.Column("share_url", sa.Text(), server_default="", nullable=False),
+        sa.Column("passcode", sa.Text(), server_default="", nullable=False),
+        sa.Column("duration_min", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("transcript", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("told_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_recordings")),
+    )
+    op.create_table(
         "registrations",
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("session_id", sa.String(length=32), nullable=False),
-        sa.Column("registrant_id", sa.String(length=64), nullable=False),
+        sa.Column("registrant_id", sa.String(length=400), nullable=False),
         sa.Column("occurrence_id", sa.String(length=32), nullable=False),
         sa.Column("email", sa.String(length=320), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
@@ -122,6 +157,9 @@ def upgrade() -> None:
         sa.Column("job_title", sa.Text(), server_default="", nullable=False),
         sa.Column("country", sa.Text(), server_default="", nullable=False),
         sa.Column("answers", sa.JSON(), nullable=False),
+        sa.Column("told_at", Moment(), nullable=True),
+        sa.Column("detailed_at", Moment(), nullable=True),
+        sa.Column("listed_at", Moment(), nullable=True),
         sa.PrimaryKeyConstraint("kind", "session_id", "registrant_id", "occurrence_id", name=op.f("pk_registrations")),
     )
     op.create_index(op.f("ix_registrations_email"), "registrations", ["email"], unique=False)
@@ -205,6 +243,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "id", name=op.f("pk_sessions")),
     )
     op.create_table(
+        "sightings",
+        sa.Column("instance", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("joined", Moment(), nullable=True),
+        sa.Column("left", Moment(), nullable=True),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("email", sa.Text(), server_default="", nullable=False),
+        sa.Column("registrant_id", sa.Text(), server_default="", nullable=False),
+        sa.Column("customer_key", sa.Text(), server_default="", nullable=False),
+        sa.Column("user_id", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("instance", "key", name=op.f("pk_sightings")),
+    )
+    op.create_table(
         "stays",
         sa.Column("instance", sa.String(length=64), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
@@ -215,6 +266,6 @@ def upgrade() -> None:
         sa.Column("registrant_id", sa.Text(), server_default="", nullable=False),
         sa.Column("customer_key", sa.Text(), server_default="", nullable=False),
         sa.Column("user_id", sa.Text(), server_default="", nullable=False),
-        sa.Column("waiting", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("waiting", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("instance", "n", name=op.f("pk_stays")),
     )

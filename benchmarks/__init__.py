@@ -1,0 +1,1 @@
+"""What Tajo costs, measured: `make bench`, or `python -m benchmarks [NAME …] [--quick]`."""

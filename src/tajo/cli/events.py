@@ -1,0 +1,159 @@
+"""`tajo events`"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tajo.cli.options import plain, print_json, read_config, shared
+from tajo.core.errors import TajoError, UsageError
+
+if TYPE_CHECKING:
+    from tajo.store.inbox import Delivery
+
+STATES = ("waiting", "handled", "duplicate", "ignored", "quarantined", "failed")
+SINCE = click.option("--since", metavar="DATE|2h|3d", help="Received at or after this UTC day, or this long ago.")
+STATUS = click.option("--status", type=click.Choice(STATES), help="In this state.")
+
+
+@click.group("events")
+def command() -> None:
+    """List, show and replay received webhooks."""
+
+
+@command.command("list")
+@SINCE
+@STATUS
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, newest first.")
+@shared
+def list_events(
+    since: str | None, status: str | None, limit: int, config_path: Path | None, as_json: bool, no_input: bool
+) -> int:
+    """List received webhooks, newest first."""
+    del no_input
+    from tajo.store import inbox
+
+    moment = _moment(since)
+    rows = _on_inbox(
+        config_path, lambda box: box.read_now(lambda c: inbox.listed(c, since=moment, state=status or "", limit=limit))
+    )
+    for row in rows:
+        told = _told(row)
+        if as_json:
+            print_json(told)
+        else:
+            at = f"{row.received_at:%Y-%m-%d %H:%M:%S}"
+            click.echo(plain(f"{row.id:>8}  {at}  {row.state:<11}  {row.event or '?':<34} {row.uuid}  {row.reason}"))
+    if not rows and not as_json:
+        click.echo("nothing received" + (" that fits" if since or status else " yet"))
+    return 0
+
+
+@command.command("show")
+@click.argument("event_id", type=int)
+@shared
+def show(event_id: int, config_path: Path | None, as_json: bool, no_input: bool) -> int:
+    """Show one webhook as it was received, people's data included."""
+    del no_input
+    from tajo.store import inbox
+
+    found = _on_inbox(config_path, lambda box: box.read_now(inbox.one, event_id))
+    if found is None:
+        raise TajoError(f"there is no event {event_id}", origin="inbox", hint="see `tajo events list`")
+    delivery, headers = found
+    body = delivery.body.decode(errors="replace") if delivery.body is not None else None
+    if as_json:
+        print_json(_told(delivery) | {"headers": headers, "body": body})
+        return 0
+    for name, value in (_told(delivery) | headers).items():
+        if value not in ("", None):
+            click.echo(plain(f"{name}: {value}"))
+    click.echo(plain(body) if body is not None else "(the body's retention is over)")
+    return 0
+
+
+@command.command("replay")
+@click.argument("event_id", type=int, required=False)
+@SINCE
+@STATUS
+@click.option("--dry-run", is_flag=True, help="Only show which would be handled again.")
+@shared
+def replay(
+    event_id: int | None,
+    since: str | None,
+    status: str | None,
+    dry_run: bool,
+    config_path: Path | None,
+    as_json: bool,
+    no_input: bool,
+) -> int:
+    """Let webhooks be handled again: one by its id, or those of a time or state. Replaying changes nothing twice.
+
+    The running service, or the next `tajo serve` or `tajo worker`, handles them.
+    """
+    del no_input
+    from tajo.store import inbox
+
+    if (event_id is None) == (since is None and status is None):
+        raise UsageError("give an id, or --since and --status", origin="events replay", hint="see `tajo events list`")
+    moment = _moment(since)
+
+    def work(box: Any) -> tuple[list[int], int]:
+        if event_id is not None:
+            ids = [event_id] if box.read_now(inbox.one, event_id) is not None else []
+        else:
+            ids = [row.id for row in box.read_now(lambda c: inbox.listed(c, since=moment, state=status or ""))]
+        return ids, 0 if dry_run or not ids else box.write_now(inbox.again, ids)
+
+    ids, done = _on_inbox(config_path, work)
+    if event_id is not None and not ids:
+        raise TajoError(f"there is no event {event_id}", origin="inbox", hint="see `tajo events list`")
+    if as_json:
+        print_json({"ids": sorted(ids), "replayed": done})
+    elif dry_run:
+        click.echo(f"{len(ids)} would be handled again: {', '.join(str(each) for each in sorted(ids))}")
+    else:
+        gone = f"; {len(ids) - done} have no body any more" if done < len(ids) else ""
+        click.echo(f"{done} will be handled again{gone}")
+    return 0
+
+
+def _told(row: Delivery) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "event": row.event,
+        "object_uuid": row.uuid,
+        "participant_uuid": row.participant_uuid,
+        "registrant_id": row.registrant_id,
+        "received_at": row.received_at.isoformat(),
+        "status": row.state,
+        "reason": row.reason,
+    }
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    if text[:-1].isascii() and text[:-1].isdigit() and text[-1:] in units:
+        return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        raise UsageError(
+            f"{text!r} is no time for --since", origin="events", hint="write 2026-09-01, 2h or 3d"
+        ) from None
+
+
+def _on_inbox(config_path: Path | None, work: Callable[[Any], Any]) -> Any:
+    from tajo import app
+
+    box = app.open_inbox(read_config(config_path, optional=True))
+    try:
+        return work(box)
+    finally:
+        box.close()

@@ -1,0 +1,99 @@
+"""Effects that must not happen twice: one row each, written before and after the call that makes it happen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from tajo.store.rosters import in_chunks
+from tajo.store.tables import effects
+from tajo.store.upsert import insert
+
+SENDING, SENT, AMBIGUOUS, REFUSED, TOO_OLD = "sending", "sent", "ambiguous", "refused", "too_old"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One thing to happen once. `body` is what is sent, as JSON."""
+
+    key: str
+    kind: str
+    name: str
+    email: str
+    occurrence: str
+    body: dict[str, Any]
+
+
+def known(connection: sa.Connection, keys: Iterable[str]) -> dict[str, str]:
+    """Key → state, of those that were begun."""
+    found: dict[str, str] = {}
+    for chunk in in_chunks(keys):
+        rows = connection.execute(sa.select(effects.c.key, effects.c.state).where(effects.c.key.in_(chunk)))
+        found.update(rows.all())
+    return found
+
+
+def begin(connection: sa.Connection, wanted: Sequence[Effect], *, holder: str, now: datetime) -> list[Effect]:
+    """Claim effects for sending; those that somebody has claimed before are left out."""
+    before = known(connection, (each.key for each in wanted))
+    mine = [each for each in wanted if each.key not in before]
+    if mine:
+        rows = [
+            {
+                "key": each.key,
+                "kind": each.kind,
+                "name": each.name,
+                "email": each.email,
+                "occurrence": each.occurrence,
+                "state": SENDING,
+                "at": now,
+                "holder": holder,
+                "body": each.body,
+            }
+            for each in mine
+        ]
+        connection.execute(insert(connection, effects).on_conflict_do_nothing(index_elements=["key"]), rows)
+    return mine
+
+
+def finish(connection: sa.Connection, keys: Iterable[str], state: str, now: datetime) -> None:
+    for chunk in in_chunks(keys):
+        connection.execute(sa.update(effects).where(effects.c.key.in_(chunk)).values(state=state, at=now))
+
+
+def give_back(connection: sa.Connection, keys: Iterable[str]) -> None:
+    """Forget claims of which surely nothing was sent: they can be begun again."""
+    for chunk in in_chunks(keys):
+        connection.execute(sa.delete(effects).where(effects.c.key.in_(chunk), effects.c.state == SENDING))
+
+
+def left_sending(connection: sa.Connection, holder: str, before: datetime) -> list[str]:
+    """Claims from before a holder's start: it ended before it could say what became of them."""
+    rows = connection.execute(
+        sa.select(effects.c.key)
+        .where(effects.c.state == SENDING, effects.c.holder == holder, effects.c.at < before)
+        .order_by(effects.c.key)
+    )
+    return list(rows.scalars())
+
+
+def counts(connection: sa.Connection) -> dict[str, int]:
+    """How many effects are in which state."""
+    rows = connection.execute(sa.select(effects.c.state, sa.func.count()).group_by(effects.c.state))
+    return dict(rows.all())
+
+
+def of_person(connection: sa.Connection, email: str) -> list[dict[str, Any]]:
+    """What was announced about one person, oldest first: for `tajo why`."""
+    rows = connection.execute(
+        sa.select(effects.c.name, effects.c.occurrence, effects.c.state, effects.c.at)
+        .where(effects.c.email == email)
+        .order_by(effects.c.at, effects.c.key)
+    )
+    return [
+        {"name": row.name, "occurrence": row.occurrence, "state": row.state, "at": row.at.isoformat()} for row in rows
+    ]

@@ -1,0 +1,171 @@
+"""`POST /webhooks/zoom`: verified, durable, then acknowledged. Nothing else happens in the request.
+
+What Zoom does with an answer decides which one it gets: 3xx and 4xx are never sent again, so a genuine delivery that
+cannot be kept now is answered with 503, and only a forgery with 401.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from tajo.connectors.zoom.events import VALIDATION
+from tajo.connectors.zoom.webhook import challenge_answer, is_genuine
+from tajo.core.errors import TajoError
+from tajo.store.inbox import HANDLED, Inbox, Received
+from tajo.web.metrics import Metrics
+
+MAX_BODY_BYTES = 1024 * 1024  # the largest event seen is 6.5 kB
+BODY_DEADLINE = timedelta(seconds=8)  # ours; Zoom itself gives up after 3 s
+KEPT_HEADERS = ("content-type", "user-agent", "x-zm-request-id", "x-zm-trackingid", "x-zm-request-timestamp")
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not a fault
+    """The request ends with this status."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.why = why
+
+
+class ZoomWebhook:
+    """The route as an ASGI application. `secrets` gives the app's secret tokens, the current one first."""
+
+    def __init__(
+        self, inbox: Inbox, secrets: Callable[[], Sequence[str]], clock: Callable[[], datetime], metrics: Metrics
+    ) -> None:
+        self._inbox = inbox
+        self._secrets = secrets
+        self._clock = clock
+        self._metrics = metrics
+        self.closing = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            answer = await self._answer(scope, receive)
+        except Refusal as refusal:
+            self._metrics.refused(refusal.status, refusal.why)
+            await _send(send, refusal.status, b"", close=refusal.status in (413, 503))
+        else:
+            await _send(send, 200 if answer else 204, answer)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> bytes:
+        if scope["method"] != "POST":
+            raise Refusal(405, "method")
+        secrets = [secret for secret in self._secrets() if secret]
+        if self.closing or not secrets:
+            raise Refusal(503, "closing" if self.closing else "no secret configured")
+        headers = _headers(scope)
+        body = await _body(receive, headers)
+        secret = self._verified(body, headers, secrets)
+        challenge = _challenge(body)
+        if challenge is not None:
+            return await self._validate(challenge, body, headers, secret, secrets)
+        if secret is None:
+            raise Refusal(401, "forged")
+        await self._keep(body, headers)
+        return b""
+
+    def _verified(self, body: bytes, headers: dict[str, str], secrets: Sequence[str]) -> str | None:
+        """The secret that signed the body, None where none did. Whatever goes wrong here is a forgery, no fault."""
+        signature, timestamp = headers.get("x-zm-signature", ""), headers.get("x-zm-request-timestamp", "")
+        now = self._clock()
+        try:
+            for secret in secrets:
+                if is_genuine(body, signature=signature, timestamp=timestamp, secret=secret, now=now):
+                    return secret
+        except Exception:
+            return None
+        return None
+
+    async def _validate(
+        self, token: object, body: bytes, headers: dict[str, str], secret: str | None, secrets: Sequence[str]
+    ) -> bytes:
+        """Answer Zoom's challenge: signed rightly or not at all, and with a token that is one."""
+        signed = "x-zm-signature" in headers or "x-zm-request-timestamp" in headers
+        if signed and secret is None:
+            raise Refusal(401, "forged")
+        answer = challenge_answer(token, secret or secrets[0])
+        if answer is None:
+            raise Refusal(400, "challenge")
+        await self._keep(body, headers, event=VALIDATION)
+        self._metrics.validated(self._clock())
+        return json.dumps(answer).encode()
+
+    async def _keep(self, body: bytes, headers: dict[str, str], *, event: str = "") -> None:
+        now = self._clock()
+        # Every validation is a row of its own: when the last one passed is what an operator looks for.
+        digest = sha256(body + (now.isoformat().encode() if event else b"")).hexdigest()
+        kept = {name: headers[name][:200] for name in KEPT_HEADERS if name in headers}
+        try:
+            await self._inbox.put(Received(now, digest, body, kept, event=event, state=HANDLED if event else ""))
+        except TajoError:
+            raise Refusal(503, "inbox") from None
+        self._metrics.received()
+
+
+def _challenge(body: bytes) -> Any:
+    """The token of a URL validation; None where the body is none. A validation without a token has the token ""."""
+    if VALIDATION.encode() not in body:
+        return None
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(told, dict) or told.get("event") != VALIDATION:
+        return None
+    payload = told.get("payload")
+    return payload.get("plainToken", "") if isinstance(payload, dict) else ""
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Names in lower case; of a header that is there twice the last counts."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+async def _body(receive: Receive, headers: dict[str, str]) -> bytes:
+    length = headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and int(length[:12]) > MAX_BODY_BYTES:
+        raise Refusal(413, "too large")
+    if headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+        raise Refusal(401, "encoded")  # Zoom signs what it sends and sends it plain
+    try:
+        async with asyncio.timeout(BODY_DEADLINE.total_seconds()):
+            return await _read(receive)
+    except TimeoutError:
+        raise Refusal(503, "slow body") from None
+
+
+async def _read(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refusal(503, "disconnected")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise Refusal(413, "too large")
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _send(send: Send, status: int, body: bytes, *, close: bool = False) -> None:
+    headers = [(b"content-length", str(len(body)).encode())] if status != 204 else []
+    if body:
+        headers.append((b"content-type", b"application/json"))
+    if status == 503:
+        headers.append((b"retry-after", b"60"))
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,229 @@
+"""From the inbox to facts: webhooks are opened, folded into the tables, and what has to follow is enqueued.
+
+Folding is a function of the set of events, so doubled, late and reordered ones change nothing. Bursts (hundreds of
+people joining) only touch tables; workflows are one a session, and have ids that tell doubled starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from tajo.connectors.zoom.events import (
+    VALIDATION,
+    Deauthorized,
+    Envelope,
+    Event,
+    ParticipantTold,
+    RecorderTold,
+    RecordingTold,
+    RegistrationTold,
+    SessionTold,
+    kind_of_type,
+    meaning,
+    open_envelope,
+    read_event,
+)
+from tajo.core.errors import ContractError, RejectedError
+from tajo.core.facts import Instance, Kind, Session
+from tajo.core.sightings import Sighting
+from tajo.store import facts, inbox, letters, recordings, sightings
+from tajo.store.inbox import DUPLICATE, FAILED, HANDLED, IGNORED, QUARANTINED, Delivery
+from tajo.store.recordings import Recorded
+from tajo.workflows.engine import FollowUp
+
+BATCH = 500
+
+
+@dataclass(slots=True)
+class Opened:
+    """A delivery with what could be read of it; `event` is None where nothing is to be folded."""
+
+    delivery: Delivery
+    envelope: Envelope | None
+    meaning: str
+    event: Event | None
+    state: str
+    reason: str = ""
+
+    def row(self, now: datetime) -> dict[str, Any]:
+        envelope = self.envelope
+        return {
+            "id_": self.delivery.id,
+            "state": self.state,
+            "reason": self.reason,
+            "handled_at": now,
+            "event": envelope.event[:80] if envelope else "",
+            "meaning": self.meaning,
+            "uuid": envelope.uuid[:64] if envelope else "",
+            "participant_uuid": envelope.participant_uuid[:64] if envelope else "",
+            "registrant_id": envelope.registrant_id[:64] if envelope else "",
+        }
+
+
+def open_delivery(delivery: Delivery) -> Opened:
+    """Read a delivery: handled, ignored (nothing of ours), or quarantined (signed, and unreadable)."""
+    try:
+        envelope = open_envelope(delivery.body or b"")
+    except ContractError as error:
+        return Opened(delivery, None, "", None, QUARANTINED, error.message)
+    told = meaning(envelope)
+    if envelope.event == VALIDATION:
+        return Opened(delivery, envelope, told, None, HANDLED)
+    try:
+        event = read_event(envelope)
+    except ContractError as error:
+        return Opened(delivery, envelope, told, None, QUARANTINED, error.message)
+    if event is None:
+        return Opened(delivery, envelope, told, None, IGNORED, "not an event that Tajo handles")
+    return Opened(delivery, envelope, told, event, HANDLED)
+
+
+def drop_duplicates(opened: Sequence[Opened], known: dict[str, int]) -> None:
+    """Mark deliveries that tell what another one told before."""
+    seen: dict[str, int] = {}
+    for each in opened:
+        if each.event is None or not each.meaning:
+            continue
+        first = known.get(each.meaning, seen.get(each.meaning))
+        if first is not None and first != each.delivery.id:
+            each.state, each.reason, each.event = DUPLICATE, f"tells the same as {first}", None
+        else:
+            seen[each.meaning] = each.delivery.id
+
+
+@dataclass(slots=True)
+class Fold:
+    """Applies events to the tables of one transaction and gathers what has to follow."""
+
+    connection: sa.Connection
+    settle_after: timedelta
+    follow: dict[str, FollowUp] = field(default_factory=dict)
+
+    def apply(self, opened: Opened) -> None:
+        event = opened.event
+        if isinstance(event, SessionTold):
+            self._session(event)
+        elif isinstance(event, ParticipantTold):
+            sightings.add(self.connection, [_sighting(event)])
+            self._know(event.kind, event.session_id)
+        elif isinstance(event, RegistrationTold):
+            self._registration(event, opened.delivery.id)
+        elif isinstance(event, RecordingTold):
+            self._recording(event)
+        elif isinstance(event, Deauthorized):
+            self._then("deauthorized", str(opened.delivery.id), "zoom", event.account_id)
+        elif isinstance(event, RecorderTold):
+            pass  # kept and shown in the inbox; nothing follows
+
+    def _then(self, name: str, subject: str, session: str, *arguments: Any, delay: timedelta = timedelta()) -> None:
+        id_ = f"{name}:{subject}"
+        self.follow[id_] = FollowUp(name, id_, session, arguments, delay)
+
+    def _know(self, kind: Kind, session_id: str, **known: Any) -> None:
+        """A session that nobody has read yet is known by what the webhook tells of it."""
+        if facts.load_session(self.connection, kind, session_id) is None:
+            facts.save_session(self.connection, Session(kind, session_id, **known), None)
+
+    def _session(self, told: SessionTold) -> None:
+        self._know(
+            told.kind,
+            told.session_id,
+            topic=told.topic,
+            type=told.type,
+            time_zone=told.time_zone,
+            host_email=told.host_email,
+        )
+        instance = Instance(told.uuid, told.start, told.end)
+        facts.save_instances(self.connection, told.kind, told.session_id, [instance])
+        session = f"{told.kind}:{told.session_id}"
+        if told.end is None:
+            self._then("started", told.uuid, session, told.kind.value, told.session_id, told.uuid)
+        else:
+            self._then("settle", told.uuid, session, told.kind.value, told.session_id, 1, delay=self.settle_after)
+
+    def _registration(self, told: RegistrationTold, delivery: int) -> None:
+        self._know(told.kind, told.session_id, topic=told.topic)
+        detailed = told.at if told.detailed else None
+        found = [
+            replace(told.registration, occurrence_id=date, told_at=told.at, detailed_at=detailed)
+            for date in told.dates or ("",)
+        ]
+        facts.save_registrations(self.connection, told.kind, told.session_id, found)
+        session = f"{told.kind}:{told.session_id}"
+        # One a batch and session: the last delivery of it names it, and takes everything before it along.
+        for id_ in [id_ for id_, each in self.follow.items() if each.name == "registered" and each.session == session]:
+            del self.follow[id_]
+        self._then("registered", f"{session}:{delivery}", session, told.kind.value, told.session_id)
+
+    def _recording(self, told: RecordingTold) -> None:
+        recording = told.recording
+        kind = kind_of_type(recording.type)
+        recordings.save(
+            self.connection,
+            Recorded(
+                uuid=recording.uuid,
+                session_id=recording.id,
+                kind=kind,
+                topic=recording.topic,
+                share_url=recording.share_url,
+                passcode=recording.play_passcode or recording.passcode,
+                duration_min=recording.duration_min,
+                transcript=told.transcript,
+                told_at=told.at,
+            ),
+        )
+        if not told.transcript:
+            session = f"{kind}:{recording.id}"
+            self._then("recorded", recording.uuid, session, kind.value, recording.id, recording.uuid)
+
+
+def _sighting(told: ParticipantTold) -> Sighting:
+    return Sighting(
+        instance=told.uuid,
+        key=told.key[:64],
+        joined=told.joined,
+        left=told.left,
+        name=told.name,
+        email=told.email,
+        registrant_id=told.registrant_id,
+        customer_key=told.customer_key,
+        user_id=told.user_id,
+    )
+
+
+Enqueue = Callable[[sa.Connection, Sequence[FollowUp]], None]
+
+
+def fold(
+    connection: sa.Connection, opened: Sequence[Opened], *, settle_after: timedelta, enqueue: Enqueue, now: datetime
+) -> None:
+    """Fold a batch and enqueue what follows, in one transaction. An event that cannot be folded fails alone."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('tajo:fold'))"))
+    folding = Fold(connection, settle_after)
+    for each in opened:
+        if each.event is None:
+            continue
+        try:
+            with connection.begin_nested():
+                folding.apply(each)
+        except (sa.exc.DBAPIError, ValueError, KeyError, TypeError) as error:
+            each.state, each.reason = FAILED, f"could not be folded ({type(error).__name__})"
+            letter = RejectedError(
+                each.reason,
+                origin=f"zoom.webhook.{each.envelope.event if each.envelope else ''}",
+                hint=f"look at `tajo events show {each.delivery.id}`, then replay it",
+            )
+            letters.add(connection, f"event {each.delivery.id}", letter, now)
+    enqueue(connection, list(folding.follow.values()))
+
+
+def take(connection: sa.Connection) -> tuple[list[Opened], dict[str, int]]:
+    """The next batch out of the inbox, opened, with what was told before."""
+    opened = [open_delivery(delivery) for delivery in inbox.waiting(connection, BATCH)]
+    return opened, inbox.known_meanings(connection, (each.meaning for each in opened if each.meaning))

@@ -1,0 +1,25 @@
+"""The benchmarks run, in tiny sizes. What they measure is not looked at: time never makes a test fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def test_the_benchmarks_run() -> None:
+    """A sync against simulators of another process, rosters from invented rows, and the command line's start."""
+    command = [sys.executable, "-m", "benchmarks", "backfill", "roster", "startup", "--quick"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    for figure in ("time ÷ dictated", "429s seen", "rows/s", "tajo --version"):
+        assert figure in done.stdout
+
+
+def test_an_unknown_section_is_refused() -> None:
+    command = [sys.executable, "-m", "benchmarks", "nothing"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "startup" in done.stderr
