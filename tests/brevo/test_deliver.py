@@ -203,22 +203,31 @@ def operations(count: int, *join: int, change: Change = Change.CREATED, **attrib
 def test_there_is_one_import_for_each_set_of_lists() -> None:
     """Who joins no list goes on the one that takes everybody, not on one they are supposed to be on already."""
     mixed = [*operations(3, 16, 17), *operations(2), *operations(1, 16), *operations(2, 17, 16)]
-    groups = deliver.batches(mixed, everyone=99)
+    groups = deliver.batches(mixed, {}, everyone=99)
     assert [(sorted(target), len(rows)) for target, rows in groups] == [([16], 1), ([16, 17], 5), ([99], 2)]
 
 
 def test_what_is_empty_clears_only_where_something_may_stand() -> None:
     new, known = operations(1, 16, UTM_SOURCE=""), operations(1, 16, change=Change.CHANGED, UTM_SOURCE="")
-    ((_, (row,)),) = deliver.batches(new, 99)
+    ((_, (row,)),) = deliver.batches(new, {}, 99)
     assert dict(row.attributes) == {"MEETING_DURATION": 0}
-    ((_, (row,)),) = deliver.batches(known, 99)
+    ((_, (row,)),) = deliver.batches(known, {}, 99)
     assert dict(row.attributes) == {"MEETING_DURATION": 0, "UTM_SOURCE": ""}
+
+
+def test_a_row_carries_all_that_we_know() -> None:
+    """So that somebody who was deleted in Brevo meanwhile comes back whole; what is cleared now is cleared."""
+    (operation,) = operations(1, 16, change=Change.CHANGED, UTM_SOURCE="")
+    known = {"FIRSTNAME": "민서", "MEETING_DURATION": 99, "UTM_SOURCE": "ads", "LASTNAME": ""}
+    before = {operation.email: delivered(known, 17, email=operation.email)}
+    ((_, (row,)),) = deliver.batches([operation], before, 99)
+    assert dict(row.attributes) == {"FIRSTNAME": "민서", "MEETING_DURATION": 0, "UTM_SOURCE": ""}
 
 
 def test_an_import_is_cut_at_eight_megabytes() -> None:
     """3,000 people with 4 kB each of Korean text, three bytes a letter in UTF-8: 12 MB in two imports."""
     many = operations(3_000, 16, FIRSTNAME="가" * 1_333)
-    groups = deliver.batches(many, 99)
+    groups = deliver.batches(many, {}, 99)
     assert [target for target, _ in groups] == [frozenset({16})] * 2
     assert [row.email for _, rows in groups for row in rows] == [each.email for each in many]
     sizes = [
@@ -233,7 +242,7 @@ async def test_an_import_creates_and_changes(bench: Any) -> None:
     async with bench() as b:
         b.account.add_contact("p1-16@example.com", attributes={"UTM_SOURCE": "ads"}, email_blacklisted=True)
         many = operations(30, 16, change=Change.CHANGED, UTM_SOURCE="")
-        ((target, rows),) = deliver.batches(many, 99)
+        ((target, rows),) = deliver.batches(many, {}, 99)
         number = await deliver.submit(b.brevo, rows, target)
         states = await deliver.processes(b.brevo, [number])
         assert not states[number].finished

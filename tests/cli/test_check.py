@@ -59,7 +59,7 @@ PROBLEMS: dict[str, tuple[Callable[[Any], Any], str, str, int, str]] = {
         5,
         "",
     ),
-    "free plan": (lambda here: setattr(here.zoom, "plan", "free"), "zoom plan", "plan", 6, "Pro"),
+    "free plan": (lambda here: setattr(here.zoom, "plan", "free"), "zoom plan", "plan", 0, "Pro"),
     "no webinar add-on": (
         lambda here: here.zoom_switch(webinar_plan="nobody"),
         "zoom webinars",
@@ -139,7 +139,7 @@ def test_what_was_found_first_hides_nothing_else(desk: Any) -> None:
 
 def test_a_switched_off_family_needs_no_scope_of_its_own(desk: Any) -> None:
     here = desk()
-    here.zoom.scopes = {scope for scope in here.zoom.scopes if "recording" not in scope}
+    here.zoom.scopes = {scope for scope in here.zoom.scopes if "webinar" not in scope}
     assert here.tajo("check").code == 4
-    here.configure(**{"connectors.zoom.sync": {"participants": True, "webinars": True, "recordings": False}})
+    here.configure(**{"connectors.zoom.sync": {"participants": True, "webinars": False, "recordings": True}})
     assert here.tajo("check").code == 0

@@ -173,15 +173,15 @@ TROUBLES = [
         ("plan zoom",),
     ),
     Trouble(
-        "… still settling: sessions whose reports may change; sync again in a few minutes", just_ended, ("plan zoom",)
+        "still settling: … (sessions whose reports may change; sync again in a few minutes)", just_ended, ("plan zoom",)
     ),
     Trouble(
-        "… without a usable report: sessions whose absentees are unknown",
+        "without a usable report: … (sessions whose absentees are unknown)",
         zoom(refusal(404, 3001, "Webinar ID is invalid or not end."), "GET /report/webinars/"),
         ("plan zoom",),
     ),
     Trouble(
-        "… in review: people whom Zoom shows without an e-mail or id (nothing is written about them)",
+        "in review: … (people whom Zoom shows without what identifies them; tajo plan lists them)",
         nothing,
         ("plan zoom",),
     ),
@@ -263,7 +263,7 @@ TROUBLES = [
         ("plan zoom",),
     ),
     Trouble(
-        "…: over Brevo's limit for …",
+        "…: Brevo's limit for … calls is used up until … UTC",
         brevo(brevo_refusal(429, "too_many_requests", "Too many requests", x_sib_ratelimit_reset="1800"), "POST"),
     ),
     Trouble(
@@ -271,8 +271,8 @@ TROUBLES = [
         brevo(brevo_refusal(400, "invalid_parameter", "Invalid email address"), "POST /contacts", 1),
         ("sync zoom", "connectors status zoom"),
     ),
-    Trouble("… × SMS: not a valid phone number", phones, ("plan zoom",)),
-    Trouble("… × SMS: the number belongs to another contact", phones, ("plan zoom",)),
+    Trouble("field left out: SMS: not a valid phone number (… people)", phones, ("plan zoom",)),
+    Trouble("field left out: SMS: the number belongs to another contact (… people)", phones, ("plan zoom",)),
     # Configuration
     Trouble(
         "tajo.yml: there is no such file — run tajo init to make one, or name one with --config",
@@ -326,7 +326,7 @@ TROUBLES = [
         nothing,
         ("sync zoom", "why host@example.com"),
     ),
-    Trouble("… cancelled: registrations that are gone since the last sync", cancels, ("plan zoom",)),
+    Trouble("cancelled: … (registrations that are gone since the last sync)", cancels, ("plan zoom",)),
     # Runs
     Trouble(
         "database: another sync is running… — wait until it has finished; two at once would do the same work twice",

@@ -328,6 +328,11 @@ async def test_a_number_that_somebody_else_has_costs_the_number_of_those_already
         wanted = {"duration": 0, "attendance_status": "no_show"}[field]
         assert b.brevo.contacts[MANY[1]].attributes == {attribute: wanted, "FIRSTNAME": "p1"}
         assert b.brevo.contacts[MANY[0]].attributes == {attribute: wanted, "FIRSTNAME": "p0"}
+        roster(b.database, person(MANY[0], minutes=55, phone=PHONE), *(person(email, minutes=55) for email in MANY[1:]))
+        await b.deliver(*MANY)
+        wanted = {"duration": 3300, "attendance_status": "attended"}[field]
+        assert b.brevo.contacts[MANY[0]].attributes == {attribute: wanted, "FIRSTNAME": "p0"}
+        assert set(lines(b)) >= set(MANY)
 
 
 async def test_somebody_who_was_deleted_is_imported_with_all_that_we_know(bench: Any, roster: Any, person: Any) -> None:

@@ -79,7 +79,7 @@ async def test_the_sessions_of_a_run_are_noted_down_with_their_instances(bench: 
         number = await b.start()
         found = await reading.discover(b.services, number)
         noted = b.database.read_now(runs.sessions, number)
-        assert [[kind.value, id_] for kind, id_ in noted] == found["sessions"]
+        assert [[kind.value, id_] for kind, id_ in noted] == sorted(found["sessions"])
         assert (found["notes"], found["unreadable"]) == ([], 0)
         for session in b.zoom.world.sessions.values():
             ended = [i for i in session.instances if i.end <= NOW]

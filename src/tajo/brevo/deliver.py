@@ -33,7 +33,13 @@ async def write(brevo: BrevoClient, operation: Operation, before: Delivered | No
     lost: list[tuple[str, str]] = []
     while True:
         try:
-            await _send(brevo, operation, wanted, before)
+            await _send(brevo, operation, wanted)
+        except NotFound:
+            if operation.change is not Change.CHANGED:
+                raise
+            # Deleted in Brevo meanwhile: created again, with all that we know.
+            operation = _anew(operation, before)
+            wanted = {name: value for name, value in _attributes(operation).items() if name not in dict(lost)}
         except RejectedError as error:
             culprits = _culprits(error, wanted)
             if not culprits:
@@ -53,26 +59,23 @@ def _attributes(operation: Operation) -> dict[str, Attribute]:
 
 def _culprits(error: RejectedError, wanted: Collection[str]) -> set[str]:
     """Which attributes to try without: those that a clash names, else all phone numbers."""
-    if isinstance(error, NotFound):
-        return set()
     named = set(error.identifiers) & set(wanted) if isinstance(error, Clash) else set()
     return named or set(wanted) & PHONE_ATTRIBUTES
 
 
-async def _send(
-    brevo: BrevoClient, operation: Operation, wanted: Mapping[str, Attribute], before: Delivered | None
-) -> None:
-    """Update whom we wrote before, in the generous bucket; create the others, and whoever was deleted meanwhile."""
+def _anew(operation: Operation, before: Delivered | None) -> Operation:
+    attributes = {**(before.attributes if before else {}), **operation.attributes}
+    lists = operation.join | ((before.lists if before else frozenset()) - operation.leave)
+    return Operation(operation.email, Change.CREATED, attributes, join=lists)
+
+
+async def _send(brevo: BrevoClient, operation: Operation, wanted: Mapping[str, Attribute]) -> None:
+    """Update whom we wrote before, in the generous bucket; create the others."""
+    write_ = ContactWrite(operation.email, wanted, tuple(sorted(operation.join)))
     if operation.change is Change.CHANGED:
-        try:
-            change = ContactWrite(operation.email, wanted, tuple(sorted(operation.join)))
-            await brevo.send(contacts.update(change, unlink_list_ids=sorted(operation.leave)))
-            return
-        except NotFound:
-            wanted = {**(before.attributes if before else {}), **wanted}
-    joined = operation.join | ((before.lists if before else frozenset()) - operation.leave)
-    values = {name: value for name, value in wanted.items() if value != ""}
-    await brevo.send(contacts.upsert(ContactWrite(operation.email, values, tuple(sorted(joined)))))
+        await brevo.send(contacts.update(write_, unlink_list_ids=sorted(operation.leave)))
+    else:
+        await brevo.send(contacts.upsert(write_))
 
 
 def batches(

@@ -115,14 +115,14 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
 
 
 COUNTS = (
-    ("in_review", "in review", "people whom Zoom shows without what identifies them; `tajo plan zoom` lists them"),
+    ("in_review", "in review", "people whom Zoom shows without what identifies them; tajo plan lists them"),
     ("excluded", "left out", "hosts, panelists and excluded domains"),
     ("settling", "still settling", "sessions whose reports may change; sync again in a few minutes"),
     ("overdue", "without a usable report", "sessions whose absentees are unknown"),
     ("unreadable_rows", "unreadable", "rows of Zoom that lack what they need"),
     ("cancelled", "cancelled", "registrations that are gone since the last sync"),
     ("unavailable", "not delivered by Zoom for now", "sessions; the same command reads them"),
-    ("dead_letters", "dead letters", "records given up on, see `tajo connectors status zoom`"),
+    ("dead_letters", "dead letters", "records given up on, see tajo connectors status zoom"),
 )
 WHY = {
     "name_only": "no id, no e-mail",

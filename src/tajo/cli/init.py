@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tajo.cli.options import print_json, shared
+from tajo.core.errors import ConfigError
 
 
 @click.command("init")
@@ -17,7 +18,10 @@ def command(directory: Path, config_path: Path | None, as_json: bool, no_input: 
     del config_path, no_input
     from tajo.config.template import TEMPLATES, write_templates
 
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{directory} cannot be made a folder ({error.strerror})", origin="init") from None
     written = write_templates(directory)
     kept = [name for name in TEMPLATES if directory / name not in written]
     if as_json:

@@ -32,6 +32,8 @@ connectors:
     # The app's Secret Token, page "Feature". Only tajo serve needs it. (웹훅 시크릿)
     webhook:
       secret_token: "${ZOOM_WEBHOOK_SECRET}"
+      # The secret before it, while Zoom may still sign with that one.
+      #previous_secret_token: "${ZOOM_PREVIOUS_WEBHOOK_SECRET}"
 
     # Brevo lists: a number is the id of a list that exists, text is a name and the list is created.
     # (숫자는 기존 목록의 ID, 텍스트는 새로 만들 목록의 이름)

@@ -71,6 +71,13 @@ class Database:
         with _named(self.engine):
             return self._version() == HEAD
 
+    def refuse_newer(self) -> None:
+        """ConfigError when the schema is of a newer version of Tajo than this one."""
+        with _named(self.engine):
+            version = self._version()
+        if version > HEAD:
+            raise _newer(version)
+
     def _version(self) -> str:
         with self.engine.connect() as connection:
             if not sa.inspect(connection).has_table("alembic_version"):
@@ -81,7 +88,23 @@ class Database:
         self.engine.dispose()
 
 
+def _newer(version: str) -> ConfigError:
+    return ConfigError(
+        f"the database is of a newer version of Tajo ({version})",
+        origin="database_url",
+        hint="install that version, or point database_url elsewhere",
+    )
+
+
+_upgrading = threading.Lock()  # Alembic keeps its context in globals
+
+
 def _upgrade(connection: sa.Connection) -> None:
+    with _upgrading:
+        _upgrade_alone(connection)
+
+
+def _upgrade_alone(connection: sa.Connection) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -93,11 +116,7 @@ def _upgrade(connection: sa.Connection) -> None:
     if sa.inspect(connection).has_table("alembic_version"):
         version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
         if version is not None and version not in known:
-            raise ConfigError(
-                f"the database is of a newer version of Tajo ({version})",
-                origin="database_url",
-                hint="install that version, or point database_url elsewhere",
-            )
+            raise _newer(str(version))
     command.upgrade(settings, "head")
 
 

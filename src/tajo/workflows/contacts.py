@@ -39,6 +39,8 @@ def _fit(
     fitting: dict[str, Attribute] = {}
     lost: list[tuple[str, str]] = []
     for given, value in attributes.items():
+        if value is None:
+            continue
         name = given.strip().upper()
         known = declared.get(name)
         if known is None:

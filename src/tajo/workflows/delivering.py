@@ -27,6 +27,7 @@ Json = Any
 LOOKS_S = (5.0, 10.0, 15.0, 30.0, 60.0)  # between looks at running imports: at 5, 15, 30, 60 s, then each minute
 LONGEST_IMPORT = timedelta(minutes=30)  # ours; Brevo promises nothing
 ROUNDS = 2  # an import that fails is tried once more
+PHONES = "SMS, WHATSAPP or LANDLINE_NUMBER"
 IMPORTS = "imports"  # the subject of the dead letter about imports that keep failing
 
 
@@ -299,6 +300,7 @@ async def _mend(services: Services, opened: ledger.Import, process: Process, rep
     if named and any(
         kind in report_name for report_name in process.reports for kind in ("phone", "whatsapp", "landline")
     ):
+        report.lost[f"{PHONES}: Brevo tells of numbers that others have (import {process.id})"] += 1
         for row in named:
             if await deliver.arrived(services.brevo, row):
                 operation = Operation(row.email, Change.CHANGED, row.attributes, row.lists)

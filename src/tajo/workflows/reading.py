@@ -44,11 +44,20 @@ async def discover(services: Services, run_id: str) -> Json:
 
     await services.database.write(note)
     return {
-        "sessions": [[kind.value, session_id] for kind, session_id in keys],
+        "sessions": _mixed(keys),
         "notes": found.notes,
         "unreadable": found.unreadable,
         "fresh": fresh,
     }
+
+
+def _mixed(keys: list[tuple[Kind, str]]) -> list[list[str]]:
+    """The sessions, kinds mixed evenly: webinars and meetings use different limits, best used at the same time."""
+    places = []
+    for kind in Kind:
+        mine = [key for key in keys if key[0] is kind]
+        places += [((at + 0.5) / len(mine), kind.value, session_id) for at, (_, session_id) in enumerate(mine)]
+    return [[kind, session_id] for _, kind, session_id in sorted(places)]
 
 
 async def _find(services: Services, request: Mapping[str, Any]) -> Discovery:
@@ -93,6 +102,7 @@ def _listed(mine: list[Found]) -> dict[str, Any]:
     registration = {each.registration for each in mine}
     return {
         "uuids": [each.instance.uuid for each in sorted(mine, key=lambda each: each.instance.start)],
+        "seen": {each.instance.uuid: each.participants for each in mine},
         "topic": next((each.topic for each in reversed(mine) if each.topic), ""),
         "host_email": next((each.host_email for each in mine if each.host_email), ""),
         "no_registration": bool(mine) and registration == {False},
@@ -124,6 +134,8 @@ async def _read_or_say_why(
 ) -> dict[str, Any]:
     result: dict[str, Any] = {"kind": kind.value, "id": session_id, "topic": listed["topic"], "problem": ""}
     subject = f"{kind} {session_id}"
+    if services.given_up_on_zoom and services.is_silent("zoom"):
+        return result | {"problem": "Zoom gives no answer", "retry": True}
     run = await services.database.read(runs.load, run_id)
     try:
         since = window_of(run.request).start
@@ -131,8 +143,8 @@ async def _read_or_say_why(
     except GoneError:
         return result | _unknown(run, kind, session_id)
     except TransientError as error:
-        if services.is_silent("zoom"):
-            raise
+        # What was read is written all the same; while Zoom stays silent nothing else is tried in vain.
+        services.given_up_on_zoom = services.is_silent("zoom")
         return result | {"problem": error.line(), "retry": True}
     except CapabilityMissing as error:
         return result | {"problem": error.line()}  # a plan that is not there is told, and is nobody's fault
@@ -176,7 +188,8 @@ async def refresh(
         raise GoneError(f"Zoom knows no {kind} {session_id}", origin=f"zoom.{kind}s.details")
     counts = {"rows": 0, "unreadable": 0, "cancelled": 0}
     jobs: list[Callable[[], Awaitable[str]]] = [
-        partial(_instance, services, kind, session_id, uuid, counts) for uuid in listed["uuids"]
+        partial(_instance, services, kind, session_id, uuid, counts, listed.get("seen", {}).get(uuid, 0))
+        for uuid in listed["uuids"]
     ]
     if details is not None and details.session.registration_required is not False and not listed["no_registration"]:
         jobs.append(partial(_registrants, services, details, since, counts))
@@ -265,7 +278,9 @@ async def _registrants(services: Services, details: read.Details, since: datetim
     return ""
 
 
-async def _instance(services: Services, kind: Kind, session_id: str, uuid: str, counts: dict[str, int]) -> str:
+async def _instance(
+    services: Services, kind: Kind, session_id: str, uuid: str, counts: dict[str, int], seen: int
+) -> str:
     """Read one instance's report, page by page, and put it in the place of the one before; "" or why not."""
     instances = await services.database.read(facts.load_instances, kind, session_id)
     instance = next(each for each in instances if each.uuid == uuid)
@@ -281,6 +296,11 @@ async def _instance(services: Services, kind: Kind, session_id: str, uuid: str, 
     counts["unreadable"] += rows.unreadable
     if before and not rows.kept:
         return f"the report of {uuid} is empty now; the rows read before are kept"
+    if not rows.kept and seen > 1:
+        # A report of nobody for a session of several is no report: nobody is called absent by it.
+        problem = f"the report of {uuid} is empty, and Zoom counts {seen} participants"
+        await _note(services, instance, None, problem=problem)
+        return problem
     await _note(services, instance, rows, problem="")
     return ""
 

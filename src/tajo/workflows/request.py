@@ -23,6 +23,7 @@ from tajo.workflows.engine import Engine
 from tajo.workflows.services import Services
 
 DEFAULT_SINCE = timedelta(days=30)
+FURTHEST = timedelta(days=366)
 AS_FAR_AS_ZOOM_GOES = timedelta(days=365)  # for one session by its number: all of its instances
 
 
@@ -54,6 +55,11 @@ def read_request(
         raise UsageError(
             f"since ({first}) is after until ({last})", origin="sync", hint="give the earlier day as --since"
         )
+    if first < (now - FURTHEST).date() or last > (now + FURTHEST).date():
+        name, day = ("since", first) if first < (now - FURTHEST).date() else ("until", last)
+        raise UsageError(
+            f"{name} ({day}) is more than a year away", origin="sync", hint="Zoom keeps reports for a year"
+        )
     if first > now.date():
         raise UsageError(f"since ({first}) is in the future", origin="sync", hint="coming webinars are always read")
     return Request(first.isoformat(), last.isoformat(), _ident(meeting), _ident(webinar))
@@ -78,6 +84,8 @@ def _day(value: str | date | datetime, name: str, now: datetime) -> date:
 def _ident(value: str | None) -> str:
     """A numeric id as people copy it ("874 5548 2100", "874-5548-2100"), or a UUID as it is."""
     text = (value or "").strip()
+    if not text.isprintable():
+        raise UsageError("the session's number has characters that none has", origin="sync", hint="copy it again")
     bare = re.sub(r"[\s-]", "", text)
     return bare if bare.isdigit() else text
 
@@ -145,7 +153,12 @@ def existing(url: str) -> Database | None:
     if url.startswith("sqlite:///") and not Path(path).is_file():
         return None
     database = Database(url)
-    if database.is_current():
-        return database
+    try:
+        if database.is_current():
+            return database
+        database.refuse_newer()
+    except BaseException:
+        database.close()
+        raise
     database.close()
     return None

@@ -21,7 +21,7 @@ WEBINAR_TYPES = frozenset({5, 6, 9})
 class Found:
     """An instance as a listing shows it: enough to know that its session has to be read.
 
-    `registration` and `recorded` are None where Zoom does not tell.
+    `registration` and `recorded` are None where Zoom does not tell; `participants` is 0 then.
     """
 
     kind: Kind
@@ -31,6 +31,7 @@ class Found:
     host_email: str
     registration: bool | None = None
     recorded: bool | None = None
+    participants: int = 0
 
 
 def email(address: str) -> str:
@@ -52,6 +53,7 @@ def found_in_history(row: HistoryRow) -> Found | None:
         host_email=email(row.host_email),
         registration=row.features.registration,
         recorded=row.features.record_to_cloud,
+        participants=row.participants_count,
     )
 
 

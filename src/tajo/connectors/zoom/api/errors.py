@@ -137,7 +137,7 @@ def _overload(call: Call[Any], refusal: Refusal, now: datetime, jitter: float) -
         daily = is_daily(refusal.headers, refusal.message, now)
         what = "daily budget" if daily else "rate limit"
         return RateLimited(
-            f"Zoom's {what} for {call.label} calls is used up ({refusal.named()})",
+            f"Zoom's {what} for {call.label} calls is used up{_until(retry_at) if daily else ''} ({refusal.named()})",
             origin=call.origin,
             hint="other apps of the account share it; lower rate_share, or set plan to what the account has",
             retry_at=retry_at,
@@ -146,6 +146,10 @@ def _overload(call: Call[Any], refusal: Refusal, now: datetime, jitter: float) -
     if refusal.status >= 500 or refusal.status == 408:
         return TransientError(f"Zoom is out of order ({refusal.named()})", origin=call.origin, retry_at=retry_at)
     return None
+
+
+def _until(moment: datetime | None) -> str:
+    return f" until {moment:%Y-%m-%d %H:%M} UTC" if moment is not None else ""
 
 
 def _unreadable(call: Call[Any], refusal: Refusal) -> TajoError | None:
