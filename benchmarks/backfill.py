@@ -62,10 +62,10 @@ def measure(*, quick: bool = False) -> Section:
 def _add(section: Section, window: str, synced: Synced, world: World) -> None:
     pace = Pace.of(synced.zoom, RATE_SHARE)
     dictated = pace.dictated(pace.narrowest)
-    ratio = at_most(f"{window} windows: time ÷ dictated", pace.ratio, ALLOWED, digits=2)
+    ratio = at_most(f"{window} windows: time ÷ dictated", pace.ratio, ALLOWED, digits=3)
     section.figures += [
         ratio,
-        told(f"{window}: the same at rate_share {RATE_SHARE}", pace.ratio_at_share, digits=2),
+        told(f"{window}: the same at rate_share {RATE_SHARE}", pace.ratio_at_share, digits=3),
         told(
             f"{window}: first to last Zoom call",
             pace.seconds,
