@@ -8,7 +8,6 @@ import itertools
 import os
 import pwd
 import shutil
-import signal
 import ssl
 import subprocess
 import sys
@@ -102,6 +101,10 @@ CLEAN = """DO $$ DECLARE mine text; BEGIN
 END $$"""
 
 
+# Runs a server that ends (by its fast shutdown) when our end of its input is closed, so also when we are killed.
+WATCHED = 'exec 3<&0; "$@" 3<&- & server=$!; (read -r _ <&3; kill -INT $server) & wait $server'
+
+
 class Postgres:
     """A server of our own on a socket in a temporary folder; databases on it are fast and forgotten."""
 
@@ -125,9 +128,11 @@ class Postgres:
         if made.returncode:
             raise NoPostgresError(made.stderr.strip()[-300:])
         settings = ("full_page_writes=off", "synchronous_commit=off", "max_connections=120", "shared_buffers=64MB")
-        switches = [part for each in settings for part in ("-c", each)]
+        switches = ["-D", data, "-k", self.folder, "-h", "", "-F"]
+        switches += [part for each in settings for part in ("-c", each)]
         server = subprocess.Popen(
-            [binaries / "postgres", "-D", data, "-k", self.folder, "-h", "", "-F", *switches],
+            ["/bin/sh", "-c", WATCHED, "sh", binaries / "postgres", *switches],
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             **owner,
@@ -183,12 +188,7 @@ def _owner(folder: Path) -> dict[str, Any]:
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    server.send_signal(signal.SIGINT)  # the fast shutdown
-    try:
-        server.wait(10)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
+    server.communicate(timeout=15)  # which closes its input
 
 
 def _installations() -> Iterator[Path]:

@@ -186,8 +186,8 @@ TROUBLES = [
         ("plan zoom",),
     ),
     Trouble(
-        "…: Zoom's daily budget for heavy calls is used up (HTTP 429, …) — other apps of the account share it; lower"
-        " rate_share, or set plan to what the account has",
+        "…: Zoom's daily budget for heavy calls is used up until … UTC (HTTP 429, …) — other apps of the account share"
+        " it; lower rate_share, or set plan to what the account has",
         zoom(refusal(429, 429, DAILY, x_ratelimit_type="Daily-limit"), "GET /report"),
         ("plan zoom",),
     ),
