@@ -28,7 +28,7 @@ from tajo.connectors.zoom.events import (
     open_envelope,
     read_event,
 )
-from tajo.core.errors import ContractError, RejectedError
+from tajo.core.errors import ContractError, CredentialError, RejectedError
 from tajo.core.facts import Instance, Kind, Session
 from tajo.core.sightings import Sighting
 from tajo.store import facts, inbox, letters, recordings, sightings
@@ -116,7 +116,7 @@ class Fold:
         elif isinstance(event, RecordingTold):
             self._recording(event)
         elif isinstance(event, Deauthorized):
-            self._then("deauthorized", str(opened.delivery.id), "zoom", event.account_id)
+            self._deauthorized(event)
         elif isinstance(event, RecorderTold):
             pass  # kept and shown in the inbox; nothing follows
 
@@ -177,9 +177,14 @@ class Fold:
                 told_at=told.at,
             ),
         )
-        if not told.transcript:
-            session = f"{kind}:{recording.id}"
-            self._then("recorded", recording.uuid, session, kind.value, recording.id, recording.uuid)
+
+    def _deauthorized(self, told: Deauthorized) -> None:
+        error = CredentialError(
+            "the Zoom app was removed from the account: its tokens are dead",
+            origin="zoom.webhook.app_deauthorized",
+            hint="install the app again, then run `tajo connectors connect zoom`",
+        )
+        letters.add(self.connection, "zoom", error, told.at)
 
 
 def _sighting(told: ParticipantTold) -> Sighting:

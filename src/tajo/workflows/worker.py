@@ -95,9 +95,8 @@ class Worker:
 
     def _enqueue(self, connection: sa.Connection, wanted: Sequence[FollowUp]) -> None:
         """In batch mode webhooks only fill the tables; the sweep does the rest."""
-        if self._services.connector.sync_mode == "batch":
-            wanted = [each for each in wanted if each.name == "deauthorized"]
-        self._engine.enqueue(connection, wanted)
+        if self._services.connector.sync_mode != "batch":
+            self._engine.enqueue(connection, wanted)
 
 
 def alive(beats: dict[str, datetime], now: datetime) -> bool:
