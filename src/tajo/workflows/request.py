@@ -55,13 +55,13 @@ def read_request(
         raise UsageError(
             f"since ({first}) is after until ({last})", origin="sync", hint="give the earlier day as --since"
         )
+    if first > now.date():
+        raise UsageError(f"since ({first}) is in the future", origin="sync", hint="coming webinars are always read")
     if first < (now - FURTHEST).date() or last > (now + FURTHEST).date():
         name, day = ("since", first) if first < (now - FURTHEST).date() else ("until", last)
         raise UsageError(
             f"{name} ({day}) is more than a year away", origin="sync", hint="Zoom keeps reports for a year"
         )
-    if first > now.date():
-        raise UsageError(f"since ({first}) is in the future", origin="sync", hint="coming webinars are always read")
     return Request(first.isoformat(), last.isoformat(), _ident(meeting), _ident(webinar))
 
 
