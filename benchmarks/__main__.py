@@ -23,6 +23,7 @@ def main() -> int:
     if unknown := set(options.names) - set(SECTIONS):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
     names = [name for name in SECTIONS if name in options.names or not options.names]
+    source = results.fingerprint()
     sections, failed = [], 0
     for name in names:
         try:
@@ -36,7 +37,12 @@ def main() -> int:
     missed = [f"{section.name}: {figure.what}" for section in sections for figure in section.missed()]
     print("missed: " + ("; ".join(missed) or "nothing"))
     if len(sections) == len(SECTIONS) and not options.quick:
-        print(f"written to {results.write(sections)}")
+        same = results.fingerprint() == source
+        print(
+            f"written to {results.write(sections)}"
+            if same
+            else "RESULTS.md is left alone: the source changed meanwhile"
+        )
     return 1 if failed else 0
 
 

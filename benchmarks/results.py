@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import sqlite3
@@ -9,10 +10,20 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import tajo
 from benchmarks.report import Section, as_markdown
 
+SOURCE = Path(tajo.__file__).parent
 FILE = Path(__file__).with_name("RESULTS.md")
 WRITTEN_BY_HAND = "## What was learnt"
+
+
+def fingerprint() -> str:
+    """Of the measured source: figures from before and after a change do not belong in one file."""
+    digest = hashlib.sha256()
+    for path in sorted(SOURCE.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def write(sections: Sequence[Section]) -> Path:

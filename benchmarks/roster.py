@@ -122,15 +122,16 @@ def _profile(crowd: Crowd) -> Table:
 
 def _way(crowd: Crowd, runs: int) -> Table:
     """Every step between Zoom's answer and the stored roster, by itself, on a database in a temporary folder."""
-    pages = [crowd.json_rows()[start : start + PAGE] for start in range(0, crowd.rows, PAGE)]
+    rows = crowd.json_rows()
+    pages = [rows[start : start + PAGE] for start in range(0, crowd.rows, PAGE)]
     bodies = [json.dumps({"participants": page, "next_page_token": ""}).encode() for page in pages]
     parse = reports.webinar_participants(UUID).parse
     typed = [parse(json.loads(body)).items for body in bodies]
     (instance,) = crowd.occurrence().instances
 
     def normalise() -> list[Any]:
-        rows = Rows(instance)
-        return [rows.take(items) for items in typed]
+        taking = Rows(instance)
+        return [taking.take(items) for items in typed]
 
     steps = {
         "JSON to typed rows": lambda: [parse(json.loads(body)) for body in bodies],
@@ -146,8 +147,8 @@ def _way(crowd: Crowd, runs: int) -> Table:
         taken["stays out of SQLite"] = median(_times(lambda: database.read_now(facts.load_stays, [UUID]), runs))
         taken["rebuild: out of SQLite, build, roster into it"] = median(_times(lambda: _rebuild(database), runs))
         database.close()
-    rows = [(name, *_cost(seconds, crowd)) for name, seconds in taken.items()]
-    return Table("A row's way, step by step", ("", "ms", "µs a row", "rows/s"), rows)
+    lines = [(name, *_cost(seconds, crowd)) for name, seconds in taken.items()]
+    return Table("A row's way, step by step", ("", "ms", "µs a row", "rows/s"), lines)
 
 
 def _store(database: Database, crowd: Crowd) -> None:

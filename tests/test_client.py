@@ -81,8 +81,24 @@ class Account:
         return set(self.brevo.contacts)
 
 
+class Address:
+    """An application that may be another one for each test: starting and stopping servers takes longer than most."""
+
+    app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def addresses() -> Iterator[list[tuple[Address, str]]]:
+    """Zoom's and Brevo's."""
+    with ExitStack() as stack:
+        yield [(address, stack.enter_context(serve(address))) for address in (Address(), Address())]
+
+
 @pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, addresses: list[tuple[Address, str]]) -> Account:
     """A webinar of three days ago with two people, a meeting of yesterday with one."""
     for name in list(os.environ):
         if name.startswith(("ZOOM_", "BREVO_", "TAJO_")):
@@ -102,9 +118,9 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
         brevo.add_list(number, name)
     for name, kind in ATTRIBUTES.items():
         brevo.add_attribute(name, kind)
-    with ExitStack() as stack:
-        urls = stack.enter_context(serve(zoom.app)), stack.enter_context(serve(brevo.app))
-        yield Account(zoom, brevo, urls, tmp_path)
+    (zoom_at, zoom_url), (brevo_at, brevo_url) = addresses
+    zoom_at.app, brevo_at.app = zoom.app, brevo.app
+    return Account(zoom, brevo, (zoom_url, brevo_url), tmp_path)
 
 
 EVERYBODY = {"a@mail.example", "b@mail.example", "c@mail.example"}

@@ -170,51 +170,68 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-@pytest.fixture
-def desk(folder: Path) -> Iterator[Callable[..., Desk]]:
-    """Makes a desk, by default around the small world; `zoom`, `brevo` are switches, `attributes` and `lists` what
-    Brevo has.
-    """
+class Address:
+    """An application that may be another one for each test: starting and stopping servers takes longer than most."""
+
+    app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def addresses() -> Iterator[dict[str, tuple[Address, str]]]:
+    """Both vendors' addresses on this machine."""
     with ExitStack() as stack:
+        made = {vendor: Address() for vendor in ("zoom", "brevo")}
+        yield {vendor: (address, stack.enter_context(serve(address))) for vendor, address in made.items()}
 
-        def make(
-            world: World | None = None,
-            *,
-            zoom: dict[str, Any] | None = None,
-            brevo: dict[str, Any] | None = None,
-            attributes: dict[str, str] | None = None,
-            lists: dict[int, str] | None = None,
-        ) -> Desk:
-            plans: dict[str, SessionPlan] = {}
-            people: dict[str, Any] = {}
-            if world is None:
-                world, plans, people = small()
-            vendor = ZoomSimulator(world, plan="business", switches=ZoomSwitches(**(zoom or {})))
-            account = BrevoSimulator(api_key=KEY, switches=BrevoSwitches(**(brevo or {})))
-            for number, name in (LISTS if lists is None else lists).items():
-                account.add_list(number, name)
-            for name, kind in (ATTRIBUTES if attributes is None else attributes).items():
-                account.add_attribute(name, kind)
-            zoom_url, brevo_url = stack.enter_context(serve(vendor.app)), stack.enter_context(serve(account.app))
-            settings = {
-                "connectors": {
-                    "zoom": {
-                        "account_id": vendor.account_id,
-                        "client_id": vendor.client_id,
-                        "client_secret": vendor.client_secret,
-                        "plan": "business",  # its limits let tests end sooner
-                        "lists": {"meeting_participants": 15, "webinar_attendees": 16, "webinar_registrants": 17},
-                        "api_url": f"{zoom_url}/v2",
-                        "oauth_url": f"{zoom_url}/oauth",
-                    }
-                },
-                "brevo": {"api_key": KEY, "api_url": f"{brevo_url}/v3"},
-            }
-            made = Desk(folder, vendor, account, {"zoom": zoom_url, "brevo": brevo_url}, settings, plans, people)
-            made.configure()
-            return made
 
-        yield make
+@pytest.fixture
+def desk(folder: Path, addresses: dict[str, tuple[Address, str]]) -> Callable[..., Desk]:
+    """Makes a desk, by default around the small world; `zoom`, `brevo` are switches, `attributes` and `lists` what
+    Brevo has. One a test.
+    """
+
+    def make(
+        world: World | None = None,
+        *,
+        zoom: dict[str, Any] | None = None,
+        brevo: dict[str, Any] | None = None,
+        attributes: dict[str, str] | None = None,
+        lists: dict[int, str] | None = None,
+    ) -> Desk:
+        plans: dict[str, SessionPlan] = {}
+        people: dict[str, Any] = {}
+        if world is None:
+            world, plans, people = small()
+        vendor = ZoomSimulator(world, plan="business", switches=ZoomSwitches(**(zoom or {})))
+        account = BrevoSimulator(api_key=KEY, switches=BrevoSwitches(**(brevo or {})))
+        for number, name in (LISTS if lists is None else lists).items():
+            account.add_list(number, name)
+        for name, kind in (ATTRIBUTES if attributes is None else attributes).items():
+            account.add_attribute(name, kind)
+        (zoom_at, zoom_url), (brevo_at, brevo_url) = addresses["zoom"], addresses["brevo"]
+        zoom_at.app, brevo_at.app = vendor.app, account.app
+        settings = {
+            "connectors": {
+                "zoom": {
+                    "account_id": vendor.account_id,
+                    "client_id": vendor.client_id,
+                    "client_secret": vendor.client_secret,
+                    "plan": "business",  # its limits let tests end sooner
+                    "lists": {"meeting_participants": 15, "webinar_attendees": 16, "webinar_registrants": 17},
+                    "api_url": f"{zoom_url}/v2",
+                    "oauth_url": f"{zoom_url}/oauth",
+                }
+            },
+            "brevo": {"api_key": KEY, "api_url": f"{brevo_url}/v3"},
+        }
+        made = Desk(folder, vendor, account, {"zoom": zoom_url, "brevo": brevo_url}, settings, plans, people)
+        made.configure()
+        return made
+
+    return make
 
 
 def small(now: datetime | None = None) -> tuple[World, dict[str, SessionPlan], dict[str, Any]]:
@@ -276,6 +293,12 @@ def slow(
             "locked": pool.submit(_locked, tmp_path_factory.mktemp("locked")),
         }
         yield lambda name: started[name].result(timeout=150)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs beside all other tests is asked for at the end."""
+    items.sort(key=lambda item: item.name in SLOW_TESTS)
 
 
 SLOW_TESTS = (

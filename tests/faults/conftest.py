@@ -259,3 +259,10 @@ def _ground(
         plans |= BUILDERS[name](stage)
     made = simulators(stage.world(), at=clock, **switches)
     return Ground(made, database, made.config(**(config or {})), plans)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Killed runs go on beside all other tests: they set out first, and are looked at last."""
+    last = ("test_a_killed_sync_goes_on", "test_most_victims_were_killed")
+    items.sort(key=lambda item: (item.name != "test_the_victims_set_out", item.name.startswith(last)))

@@ -88,6 +88,7 @@ def test_a_row_of_the_history() -> None:
         host_email="host@example.com",
         registration=True,
         recorded=False,
+        participants=3,
     )
     meeting = found_in_history(replace(HISTORY, type="Meeting", features=FeaturesUsed()))
     assert meeting is not None
