@@ -138,6 +138,7 @@ def commands() -> str:
         context = click.Context(
             command, info_name=typed, terminal_width=WIDTH, max_content_width=WIDTH, help_option_names=["-h", "--help"]
         )
+        command._help_option = None  # click keeps it from whoever asked first, under that one's names
         parts.append(f"## {typed}\n\n```text\n{command.get_help(context)}\n```")
     return "\n\n".join(parts)
 

@@ -222,7 +222,7 @@ def _config(database: Database, role: str) -> DBOSConfig:
         executor_id=role,
         serializer=Serializer(),
         max_executor_threads=MOST_THREADS,
-        log_level="ERROR",
+        log_level="CRITICAL",  # what goes wrong in a workflow is raised where it is awaited, and told once
         use_listen_notify=False,
         notification_listener_polling_interval_sec=0.5,
         scheduler_polling_interval_sec=30.0,
@@ -231,7 +231,7 @@ def _config(database: Database, role: str) -> DBOSConfig:
 
 def _quiet() -> None:
     """DBOS writes to its own logger; what matters of it reaches the operator as an error of ours."""
-    logging.getLogger("dbos").setLevel(logging.ERROR)
+    logging.getLogger("dbos").setLevel(logging.CRITICAL)
 
 
 @contextlib.contextmanager
