@@ -66,8 +66,9 @@ def secrets(here: Any) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("where", ["environment", ".env"])
-@pytest.mark.parametrize("inside", [False, True], ids=["mapping at the top", "mapping inside"])
+@pytest.mark.parametrize(
+    ("where", "inside"), [("environment", False), (".env", True)], ids=["mapping at the top", "mapping inside, .env"]
+)
 def test_the_documentations_blocks_work_as_they_stand(
     where: str, inside: bool, desk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

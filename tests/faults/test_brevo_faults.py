@@ -64,8 +64,9 @@ async def test_524_after_the_import_was_accepted_writes_everybody_once(ground: A
     assert len(here.brevo.contacts) == 36
 
 
-@pytest.mark.parametrize("name", ["500 for ever", "a broken connection for ever"])
-@pytest.mark.parametrize("group", ["small", "many"])
+@pytest.mark.parametrize(
+    ("name", "group"), [("500 for ever", "many"), ("a broken connection for ever", "small")], ids=["500", "broken"]
+)
 async def test_silence_ends_the_run_resumable(name: str, group: str, ground: Any, undisturbed: Any) -> None:
     here = ground(group)
     fault = Fault.respond(500) if "500" in name else Fault.reset_before()
@@ -141,8 +142,7 @@ async def test_an_import_that_never_ends_is_not_called_a_success(ground: Any, un
     assert (here.book(), here.kept()[1]) == ((await undisturbed("many"))[0], (await undisturbed("many"))[1][1])
 
 
-@pytest.mark.parametrize("group", ["small", "many"])
-@pytest.mark.parametrize("break_it", ["expire_key", "block_ip"])
+@pytest.mark.parametrize(("break_it", "group"), [("expire_key", "small"), ("block_ip", "many")])
 async def test_access_lost_mid_run_pauses_it(break_it: str, group: str, ground: Any, undisturbed: Any) -> None:
     """In the middle of single writes, or while an import is being watched."""
     here = ground(group)

@@ -8,7 +8,7 @@ identifies nobody. The same e-mail is the same person: it is the identity in Bre
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import attrgetter
@@ -51,14 +51,18 @@ def identify(registrations: Sequence[Registration], stays: Iterable[Stay]) -> tu
     ladder = _Ladder(registrations)
     bundles = _bundles(stays, ladder)
     company = _company(bundles)
+    rungs: dict[str, list[_Bundle]] = {rung: [] for rung in RUNGS}
+    for bundle in bundles:
+        rungs[bundle.keys[0][0]].append(bundle)
     for rung in RUNGS:
-        ladder.climb([bundle for bundle in bundles if bundle.rung == rung], company)
+        ladder.climb(rungs[rung], company)
     return ladder.result()
 
 
 REGISTRANT = "registrant_id"
 RUNGS = (REGISTRANT, "customer_key", "user_id", "email", "name")
 Key = tuple[str, str]  # the rung, and the value on it
+Owners = dict[Key, tuple[int, ...]]  # mostly one each: a tuple is half the size of a set, and quicker made
 Company = Mapping[tuple[Key, str], set[Key]]  # (a key, a stronger rung) → the keys of that rung seen beside it
 
 
@@ -70,10 +74,6 @@ class _Bundle:
     stays: list[Stay]
 
     @property
-    def rung(self) -> str:
-        return self.keys[0][0]
-
-    @property
     def email(self) -> str:
         return self.stays[0].email
 
@@ -81,6 +81,14 @@ class _Bundle:
     def weaker(self) -> list[Key]:
         """The ids below the first key; an e-mail is no id, but a person."""
         return [key for key in self.keys[1:] if key[0] != "email"]
+
+
+def _own(owners: Owners, key: Key, owner: int) -> None:
+    known = owners.get(key)
+    if known is None:
+        owners[key] = (owner,)
+    elif owner not in known:
+        owners[key] = (*known, owner)
 
 
 class _Ladder:
@@ -93,12 +101,12 @@ class _Ladder:
         self.people: list[Identity] = []
         self.doubtful: list[Unidentified] = []
         self.by_email: dict[str, int] = {}
-        self.owners: dict[Key, set[int]] = {}
+        self.owners: Owners = {}
         for registration in registrations:
             owner = self._person(registration.email)
             self.people[owner].registrations.append(registration)
             if registration.registrant_id:
-                self.owners.setdefault((REGISTRANT, registration.registrant_id), set()).add(owner)
+                _own(self.owners, (REGISTRANT, registration.registrant_id), owner)
 
     def is_registrant(self, registrant_id: str) -> bool:
         return (REGISTRANT, registrant_id) in self.owners
@@ -111,7 +119,7 @@ class _Ladder:
         # First who owns each key, by what was known before this rung; then who is new; then row by row.
         known = {first: self._known(first, mine, company) for first, mine in together.items()}
         owners = {first: self._one(first, known[first], mine) for first, mine in together.items()}
-        learned: dict[Key, set[int]] = {}
+        learned: Owners = {}
         for first, mine in together.items():
             owner = owners[first]
             for bundle in mine:
@@ -121,19 +129,20 @@ class _Ladder:
                 self._give_email(owner, bundle.email)
                 self.people[owner].stays.extend(bundle.stays)
                 for key in bundle.keys:
-                    learned.setdefault(key, set()).add(owner)
-        for key, mine_ in learned.items():
-            self.owners.setdefault(key, set()).update(mine_)
+                    _own(learned, key, owner)
+        for key, those in learned.items():
+            for each in those:
+                _own(self.owners, key, each)
 
-    def _known(self, first: Key, mine: Sequence[_Bundle], company: Company) -> set[int]:
+    def _known(self, first: Key, mine: Sequence[_Bundle], company: Company) -> Collection[int]:
         """Everybody whom these rows' keys mean: by the first key, else by an id below it, else by an e-mail."""
-        known = self.owners.get(first, set())
+        known: Collection[int] = self.owners.get(first, ())
         if not known and first[0] != REGISTRANT:
-            usable = (key for bundle in mine for key in bundle.weaker if company[key, first[0]] <= {first})
-            known = set().union(*(self.owners.get(key, set()) for key in usable))
-        return known or set().union(*(self._of_email(bundle.email) for bundle in mine))
+            usable = (key for bundle in mine for key in bundle.weaker if company.get((key, first[0]), set()) <= {first})
+            known = {owner for key in usable for owner in self.owners.get(key, ())}
+        return known or {owner for bundle in mine for owner in self._of_email(bundle.email)}
 
-    def _one(self, first: Key, known: set[int], mine: Sequence[_Bundle]) -> int | None:
+    def _one(self, first: Key, known: Collection[int], mine: Sequence[_Bundle]) -> int | None:
         """The one person meant, a new one if nobody is; None where several are, or a name is all there is.
 
         A registrant id decides alone: it is their own link.
@@ -144,11 +153,11 @@ class _Ladder:
             return self._person(next((bundle.email for bundle in mine if bundle.email), ""))
         return min(known) if len(known) == 1 or first[0] == REGISTRANT else None
 
-    def _of_email(self, email: str) -> set[int]:
+    def _of_email(self, email: str) -> tuple[int, ...]:
         """Whose address it is; of one that is nobody's own, everybody on whose rows it was shown."""
         if not email:
-            return set()
-        return {self.by_email[email]} if email in self.by_email else self.owners.get(("email", email), set())
+            return ()
+        return (self.by_email[email],) if email in self.by_email else self.owners.get(("email", email), ())
 
     def _is_anothers(self, first: Key, bundle: _Bundle, owner: int) -> bool:
         """Whether a row shows the address of somebody else than its keys: it may be either's."""
@@ -205,11 +214,15 @@ def _bundles(stays: Iterable[Stay], ladder: _Ladder) -> list[_Bundle]:
 
 
 def _company(bundles: Iterable[_Bundle]) -> Company:
-    """Which stronger keys each weaker id was seen beside: one that was beside two of a rung says nothing there."""
+    """Which stronger keys each weaker id was seen beside: one that was beside two of a rung says nothing there.
+
+    Registrant ids decide alone and e-mails are no ids, so neither is asked for.
+    """
     found: defaultdict[tuple[Key, str], set[Key]] = defaultdict(set)
     for bundle in bundles:
-        for at, weaker in enumerate(bundle.keys):
-            for stronger in bundle.keys[:at]:
+        ids = [key for key in bundle.keys if key[0] not in (REGISTRANT, "email")]
+        for at, weaker in enumerate(ids):
+            for stronger in ids[:at]:
                 found[weaker, stronger[0]].add(stronger)
     return found
 

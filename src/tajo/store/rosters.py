@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -59,7 +60,7 @@ def _insert(connection: sa.Connection, built: Roster) -> set[str]:
             readiness=built.readiness,
         )
     )
-    people = [
+    lines = (
         {name: _plain(getattr(entry, name)) for name in _ROSTER}
         | {
             "occurrence": occurrence.key,
@@ -68,9 +69,9 @@ def _insert(connection: sa.Connection, built: Roster) -> set[str]:
             "segments": _segments(person.segments),
         }
         for person, entry in entries(built)
-    ]
-    if people:
-        connection.execute(sa.insert(roster), people)
+    )
+    while chunk := list(islice(lines, 2 * CHUNK)):
+        connection.execute(sa.insert(roster), chunk)
     doubtful = [
         {
             "occurrence": occurrence.key,
@@ -85,7 +86,7 @@ def _insert(connection: sa.Connection, built: Roster) -> set[str]:
     ]
     if doubtful:
         connection.execute(sa.insert(review), doubtful)
-    return {row["email"] for row in people}
+    return {person.email for person in built.people}
 
 
 def _plain(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -17,6 +17,8 @@ from tajo.workflows.progress import Progress
 
 TITLES = {brevo_limits.OTHER: "other calls (100 an hour)", brevo_limits.MAIL: "mails"}
 LONGEST_WAIT = timedelta(minutes=15)  # ours: a longer wait ends the run, which can be resumed when it is over
+LATE = timedelta(milliseconds=15)  # ours: how late a timer may fire and be made up for
+MOST_REMEMBERED = 100  # calls of a bucket: more than any label has in a second
 SHOWN_WAIT = timedelta(seconds=1)  # shorter waits are the ordinary spacing of calls
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -41,6 +43,12 @@ class Gates:
         self._sleep = sleep
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._last: dict[str, datetime] = {}
+        self._went: dict[str, deque[datetime]] = defaultdict(lambda: deque(maxlen=MOST_REMEMBERED))
+
+    def lately(self, bucket: Bucket, window: timedelta) -> int:
+        """How many calls of this process went out in the last `window`."""
+        since = self._clock() - window
+        return sum(moment > since for moment in self._went[bucket.name])
 
     async def through(self, bucket: Bucket) -> None:
         """Return when a call may go out. TransientError with `retry_at` when that is too far away to wait for."""
@@ -53,7 +61,11 @@ class Gates:
             last = self._last.get(bucket.name)
             if last is not None:
                 await self._until(last + bucket.spacing, bucket)
-            self._last[bucket.name] = self._clock()
+            now = self._clock()
+            due = slot.at if last is None else max(slot.at, last + bucket.spacing)
+            # A timer that fires a little late does not make every later call late, too; a stall does.
+            self._last[bucket.name] = due if now - due <= min(bucket.spacing / 4, LATE) else now
+            self._went[bucket.name].append(now)
 
     async def _until(self, moment: datetime, bucket: Bucket) -> None:
         wait = moment - self._clock()
@@ -82,6 +94,7 @@ class ZoomBudget:
         self._gates = gates
         self._clock = clock
         self._buckets = zoom_buckets(plan, share, account)
+        self._limits = zoom_limits.LIMITS[plan]
 
     async def acquire(self, label: str) -> None:
         await self._gates.through(self._buckets[label])
@@ -91,11 +104,15 @@ class ZoomBudget:
         await self._gates.push(self._buckets[label], until)
 
     async def saw_remaining(self, label: str, remaining: int) -> None:
-        """Other apps use the same limits: with nothing left in this second, the next one has to be waited for."""
+        """Other apps use the same limits: when they left nothing in this second, the next one is waited for.
+
+        Where our own calls used it up, their pace is right as it is.
+        """
         if remaining == 0:
             bucket = self._buckets[label]
             window = timedelta(minutes=1) if label == "resource" else timedelta(seconds=1)
-            if bucket.spacing < window / 2:
+            ours = self._gates.lately(bucket, window) >= self._limits[label].calls - 1
+            if not ours and bucket.spacing < window / 2:
                 await self._gates.push(bucket, self._clock() + window / 2)
 
 
