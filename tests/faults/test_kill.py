@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -404,3 +405,36 @@ def test_interrupting_ends_with_130_and_the_same_command_goes_on(held: str, tmp_
             person.email for date in here.zoom.world.truth for person in date.people if not person.staff
         }
         assert here.state()["unfinished runs"] == ["(0,)"]
+
+
+# --- no room ---
+
+
+@pytest.mark.parametrize("kilobytes", [100, 300, 560])
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(kilobytes: int, tmp_path: Path) -> None:
+    """No file may grow beyond that: while the database is made, while the engine's tables are, in the middle of it."""
+
+    def little_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, resource.RLIM_INFINITY))
+
+    with site(tmp_path / "site", four_sessions()) as here:
+        ran = subprocess.run(
+            SYNC,
+            cwd=here.folder,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_S,
+            check=False,
+            env=environment(),
+            preexec_fn=little_room,
+        )
+        assert "Traceback" not in ran.stderr, ran.stderr.splitlines()[-1]
+        assert ran.returncode == 5, ran.stderr
+        (line,) = [line for line in ran.stderr.splitlines() if not line.startswith("goes on")]
+        assert "database" in line
+        assert " — " in line
+        code, _, err = here.sync()
+        assert code == 0, err
+        assert set(here.brevo.contacts) == {
+            person.email for date in here.zoom.world.truth for person in date.people if not person.staff
+        }
