@@ -67,6 +67,10 @@ class Bars(Counter):
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
+    def pause(self) -> None:
+        """Stop drawing: somebody is asked something."""
+        self._bars.stop()
+
     def phase(self, name: str, total: int | None = None) -> None:
         if self._task is not None:
             self._bars.update(self._task, why="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +26,25 @@ def window(command: Any) -> Any:
 @click.command("sync")
 @click.argument("connector", type=click.Choice(["zoom"]))
 @window
+@click.option("--with-events", is_flag=True, help="Also send the sessions' Brevo events, after showing how many.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written; write nothing. The same as `tajo plan`.")
 @shared
-def command(connector: str, dry_run: bool, **options: Any) -> int:
+def command(connector: str, with_events: bool, dry_run: bool, **options: Any) -> int:
     """Bring everybody who registered or came into Brevo.
 
     Reads the sessions of the window and the registrants of coming ones. Killed or stopped, the same command goes on
-    where it was. Sends no Brevo events and no mails.
+    where it was. Sends no mails, and Brevo events only --with-events: each once, however often it is asked for.
     """
     del connector
     if dry_run:
         from tajo.cli.plan import show_plan
 
         return show_plan(**options)
-    return _sync(**options)
+    return _sync(with_events=with_events, **options)
 
 
 def _sync(
+    with_events: bool,
     config_path: Path | None,
     as_json: bool,
     no_input: bool,
@@ -50,7 +53,6 @@ def _sync(
     meeting: str | None,
     webinar: str | None,
 ) -> int:
-    del no_input
     import anyio
 
     from tajo import app
@@ -68,11 +70,33 @@ def _sync(
             with Bars(console(stderr=True)) as bars:
                 async with app.services(config, database, progress=bars) as services:
                     summary = await carry_out(services, request, told=lambda text: click.echo(text, err=True))
+                    if with_events and "problem" not in summary:
+                        bars.pause()
+                        summary["events"] = await _events(services, summary, ask=not no_input)
                     return summary | {"calls": dict(bars.calls), "limited": dict(bars.limited)}
         finally:
             database.close()
 
     return finish(anyio.run(run), as_json)
+
+
+async def _events(services: Any, summary: dict[str, Any], *, ask: bool) -> dict[str, Any] | None:
+    """Send the events of the sessions that were synced, after showing how many; None where nobody wanted them."""
+    import sys
+
+    from tajo.workflows.announcing import announce, unsent
+    from tajo.workflows.engine import role_lock
+
+    wanted = await unsent(services, [each["key"] for each in summary["occurrences"]])
+    names = Counter(each.name for each in wanted)
+    told = ", ".join(f"{count} {name}" for name, count in sorted(names.items())) or "none left"
+    click.echo(f"Brevo events to send: {told}", err=True)
+    if wanted and ask and sys.stdin.isatty() and not click.confirm("Send them?", err=True):
+        return None
+    with role_lock(services.database, "sync"):
+        sent = await announce(services, wanted)
+    told_events: dict[str, Any] = sent.json()
+    return told_events
 
 
 def finish(summary: dict[str, Any], as_json: bool) -> int:
@@ -96,6 +120,11 @@ def show(summary: dict[str, Any]) -> None:
     console().print(summary_table(summary))
     for sentence in sentences(summary):
         click.echo(sentence)
+    if summary.get("events"):
+        events = summary["events"]
+        click.echo(
+            f"Brevo events: {events['sent']} sent, {events['refused']} refused, {events['ambiguous']} unanswered"
+        )
     calls = summary["calls"]
     zoom = sum(count for name, count in calls.items() if name.startswith("zoom."))
     brevo = sum(count for name, count in calls.items() if name.startswith("brevo."))

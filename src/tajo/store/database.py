@@ -44,13 +44,13 @@ class Database:
 
     def read_now(self, work: Callable[..., T], *args: Any) -> T:
         """`work(connection, *args)` in a transaction that is not committed."""
-        with _named(self.engine), self.engine.connect() as connection:
+        with named_failures(self.engine), self.engine.connect() as connection:
             return work(connection, *args)
 
     def write_now(self, work: Callable[..., T], *args: Any) -> T:
         """`work(connection, *args)` in a transaction that is committed at its end, or not at all."""
         turn = self._writing if self.sqlite else nullcontext()
-        with _named(self.engine), turn, self._writer() as connection, connection.begin():
+        with named_failures(self.engine), turn, self._writer() as connection, connection.begin():
             return work(connection, *args)
 
     def _writer(self) -> sa.Connection:
@@ -58,7 +58,7 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the schema to this version; safe to call at every start, by several processes at once."""
-        with _named(self.engine):
+        with named_failures(self.engine):
             if self._version() == HEAD:
                 return
             with self._writer() as connection, connection.begin():
@@ -68,12 +68,12 @@ class Database:
 
     def is_current(self) -> bool:
         """Whether the schema is of this version; changes nothing."""
-        with _named(self.engine):
+        with named_failures(self.engine):
             return self._version() == HEAD
 
     def refuse_newer(self) -> None:
         """ConfigError when the schema is of a newer version of Tajo than this one."""
-        with _named(self.engine):
+        with named_failures(self.engine):
             version = self._version()
         if version > HEAD:
             raise _newer(version)
@@ -132,6 +132,12 @@ def _url(url: str) -> sa.URL:
     if parsed.get_backend_name() in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite":
+        if (parsed.database or "").startswith("file:") or parsed.query:
+            raise ConfigError(
+                "SQLite's file: addresses and their options cannot be used",
+                origin="database_url",
+                hint="write sqlite:///tajo.db, a plain path",
+            )
         return parsed
     raise ConfigError(
         f"{parsed.get_backend_name()} is no database Tajo can use",
@@ -205,7 +211,7 @@ def _is_no_database(error: BaseException | None) -> bool:
     return isinstance(error, sa.exc.DatabaseError) and "not a database" in str(error)
 
 
-class _named:  # noqa: N801 - reads as a phrase: with _named(engine)
+class named_failures:  # noqa: N801 - reads as a phrase: with named_failures(engine)
     """Turn the database's own failures into ours: no statement, no value and no password in the message."""
 
     def __init__(self, engine: sa.Engine) -> None:

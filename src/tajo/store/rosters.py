@@ -104,6 +104,14 @@ def _joined() -> sa.Select[Any]:
     return sa.select(*mine, *session).join_from(roster, occurrences, roster.c.occurrence == occurrences.c.key)
 
 
+def emails_on(connection: sa.Connection, keys: Iterable[str]) -> set[str]:
+    """Everybody on the rosters of these occurrences."""
+    found: set[str] = set()
+    for chunk in in_chunks(keys):
+        found |= set(connection.execute(sa.select(roster.c.email).where(roster.c.occurrence.in_(chunk))).scalars())
+    return found
+
+
 def entries_of(connection: sa.Connection, emails: Iterable[str]) -> dict[str, list[Entry]]:
     """Everything on any roster about these people: e-mail → entries, in time order."""
     found: dict[str, list[Entry]] = {}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tajo.brevo.api import events
 from tajo.brevo.api.events import EventWrite
-from tajo.core.announce import Announcement
+from tajo.core.announce import Announcement, Quiet, of_outcomes, of_registrations
 from tajo.core.errors import RejectedError, TajoError, TransientError
-from tajo.store import effects, letters
+from tajo.store import effects, letters, rosters
 from tajo.store.effects import AMBIGUOUS, REFUSED, SENT, Effect
 from tajo.workflows.services import Services
 
@@ -49,6 +49,18 @@ async def announce(services: Services, wanted: Sequence[Announcement], *, too_ol
         # Whatever is still claimed was surely not sent: a crash here is what `_recover` is for.
         await services.database.write(effects.give_back, [each.key for each in claimed])
     return report
+
+
+async def unsent(services: Services, occurrences: Sequence[str]) -> list[Announcement]:
+    """All events of these occurrences that were never sent, however old: for sending them on purpose."""
+    everything = Quiet(services.clock(), timedelta.max, None)
+    emails = await services.database.read(rosters.emails_on, occurrences)
+    people = await services.database.read(rosters.entries_of, emails)
+    over = of_outcomes(people, occurrences, everything)
+    coming = of_registrations(people, occurrences, everything)
+    wanted = [*over.announcements, *coming.announcements]
+    known = await services.database.read(effects.known, [each.key for each in wanted])
+    return [each for each in wanted if each.key not in known]
 
 
 def _claim(connection: Any, wanted: Sequence[Announcement], holder: str, now: datetime) -> list[Effect]:

@@ -25,7 +25,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, SetWorkflowID
 from dbos import DBOSPortableJSONSerializer as Serializer  # the default one pickles
 
 from tajo.core.errors import TajoError
-from tajo.store.database import Database
+from tajo.store.database import Database, named_failures
 
 T = TypeVar("T")
 Json = Any  # what a step returns: plain JSON, small
@@ -128,8 +128,9 @@ class Engine:
         self._held.enter_context(role_lock(self._database, self._role))
         Engine.services = self._services
         _quiet()
-        DBOS(config=_config(self._database, self._role))
-        DBOS.launch()
+        DBOS(config=_config(self._database, self._role, live=self._live))
+        with named_failures(self._database.engine):
+            DBOS.launch()
         if self._live:
             await DBOS.register_queue_async(
                 LIVE, worker_concurrency=LIVE_AT_ONCE, partition_concurrency=1, polling_interval_sec=POLL_S
@@ -162,9 +163,10 @@ class Engine:
 
     async def result(self, workflow_id: str, workflow: Callable[..., Coroutine[Any, Any, Json]], *args: Json) -> Json:
         """Start a workflow, or follow the one with this id that is there already; its result."""
-        with SetWorkflowID(workflow_id):
-            handle: Any = await DBOS.start_workflow_async(workflow, *args)
-        return await handle.get_result(polling_interval_sec=0.2)
+        with named_failures(self._database.engine):
+            with SetWorkflowID(workflow_id):
+                handle: Any = await DBOS.start_workflow_async(workflow, *args)
+            return await handle.get_result(polling_interval_sec=0.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,7 @@ def workflow(name: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
     return DBOS.workflow(name=name, max_recovery_attempts=1000)
 
 
-def _config(database: Database, role: str) -> DBOSConfig:
+def _config(database: Database, role: str, *, live: bool) -> DBOSConfig:
     return DBOSConfig(
         name=APPLICATION,
         system_database_url=database.url.render_as_string(hide_password=False),
@@ -224,7 +226,8 @@ def _config(database: Database, role: str) -> DBOSConfig:
         max_executor_threads=MOST_THREADS,
         log_level="CRITICAL",  # what goes wrong in a workflow is raised where it is awaited, and told once
         use_listen_notify=False,
-        notification_listener_polling_interval_sec=0.5,
+        # Shutting down waits one interval out: a command should not.
+        notification_listener_polling_interval_sec=0.5 if live else 0.05,
         scheduler_polling_interval_sec=30.0,
     )
 
