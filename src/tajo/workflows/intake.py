@@ -69,9 +69,9 @@ def open_delivery(delivery: Delivery) -> Opened:
     """Read a delivery: handled, ignored (nothing of ours), or quarantined (signed, and unreadable)."""
     try:
         envelope = open_envelope(delivery.body or b"")
+        told = meaning(envelope)
     except ContractError as error:
         return Opened(delivery, None, "", None, QUARANTINED, error.message)
-    told = meaning(envelope)
     if envelope.event == VALIDATION:
         return Opened(delivery, envelope, told, None, HANDLED)
     try:
@@ -84,13 +84,13 @@ def open_delivery(delivery: Delivery) -> Opened:
 
 
 def drop_duplicates(opened: Sequence[Opened], known: dict[str, int]) -> None:
-    """Mark deliveries that tell what another one told before."""
+    """Mark deliveries that tell what another one told before; one that somebody wants again is none of them."""
     seen: dict[str, int] = {}
     for each in opened:
         if each.event is None or not each.meaning:
             continue
         first = known.get(each.meaning, seen.get(each.meaning))
-        if first is not None and first != each.delivery.id:
+        if first is not None and each.delivery.replayed_at is None:
             each.state, each.reason, each.event = DUPLICATE, f"tells the same as {first}", None
         else:
             seen[each.meaning] = each.delivery.id
@@ -107,12 +107,12 @@ class Fold:
     def apply(self, opened: Opened) -> None:
         event = opened.event
         if isinstance(event, SessionTold):
-            self._session(event)
+            self._session(event, opened.delivery)
         elif isinstance(event, ParticipantTold):
             sightings.add(self.connection, [_sighting(event)])
             self._know(event.kind, event.session_id)
         elif isinstance(event, RegistrationTold):
-            self._registration(event, opened.delivery.id)
+            self._registration(event, opened.delivery)
         elif isinstance(event, RecordingTold):
             self._recording(event)
         elif isinstance(event, Deauthorized):
@@ -120,33 +120,53 @@ class Fold:
         elif isinstance(event, RecorderTold):
             pass  # kept and shown in the inbox; nothing follows
 
-    def _then(self, name: str, subject: str, session: str, *arguments: Any, delay: timedelta = timedelta()) -> None:
-        id_ = f"{name}:{subject}"
-        self.follow[id_] = FollowUp(name, id_, session, arguments, delay)
+    def _then(self, follow: FollowUp, delivery: Delivery) -> None:
+        """What follows, once however often it is told; a replay is a start of its own, named by its moment."""
+        if delivery.replayed_at is not None:
+            follow = replace(follow, id=f"{follow.id}:{delivery.replayed_at:%Y%m%dT%H%M%S%f}")
+        self.follow[follow.id] = follow
 
     def _know(self, kind: Kind, session_id: str, **known: Any) -> None:
-        """A session that nobody has read yet is known by what the webhook tells of it."""
-        if facts.load_session(self.connection, kind, session_id) is None:
-            facts.save_session(self.connection, Session(kind, session_id, **known), None)
+        """A session that nobody has read yet is known by what all webhooks together tell of it."""
+        before = facts.load_session(self.connection, kind, session_id)
+        if before is not None and (not known or facts.is_read(self.connection, kind, session_id)):
+            return
+        told = Session(kind, session_id, **known)
+        after = _both(before, told) if before is not None else told
+        if after != before:
+            facts.save_session(self.connection, after, None)
 
-    def _session(self, told: SessionTold) -> None:
+    def _session(self, told: SessionTold, delivery: Delivery) -> None:
         self._know(
             told.kind,
             told.session_id,
             topic=told.topic,
             type=told.type,
-            time_zone=told.time_zone,
+            time_zone=told.time_zone or "UTC",
             host_email=told.host_email,
         )
-        instance = Instance(told.uuid, told.start, told.end)
-        facts.save_instances(self.connection, told.kind, told.session_id, [instance])
+        self._instance(told)
         session = f"{told.kind}:{told.session_id}"
+        about = (told.kind.value, told.session_id)
         if told.end is None:
-            self._then("started", told.uuid, session, told.kind.value, told.session_id, told.uuid)
+            follow = FollowUp("started", f"started:{told.uuid}", session, (*about, told.uuid))
         else:
-            self._then("settle", told.uuid, session, told.kind.value, told.session_id, 1, delay=self.settle_after)
+            follow = FollowUp("settle", f"settle:{told.uuid}", session, (*about, 1), self.settle_after)
+        self._then(follow, delivery)
 
-    def _registration(self, told: RegistrationTold, delivery: int) -> None:
+    def _instance(self, told: SessionTold) -> None:
+        """The first start and the last end that webhooks tell; once the report was read, its times are what counts."""
+        start, end = told.start, told.end
+        for known in facts.load_instances(self.connection, told.kind, told.session_id):
+            if known.uuid != told.uuid:
+                continue
+            if known.end is not None and known.uuid in facts.readings(self.connection, told.kind, told.session_id):
+                return
+            start = min(start, known.start)
+            end = max((each for each in (end, known.end) if each is not None), default=None)
+        facts.save_instances(self.connection, told.kind, told.session_id, [Instance(told.uuid, start, end)])
+
+    def _registration(self, told: RegistrationTold, delivery: Delivery) -> None:
         self._know(told.kind, told.session_id, topic=told.topic)
         detailed = told.at if told.detailed else None
         found = [
@@ -158,7 +178,8 @@ class Fold:
         # One a batch and session: the last delivery of it names it, and takes everything before it along.
         for id_ in [id_ for id_, each in self.follow.items() if each.name == "registered" and each.session == session]:
             del self.follow[id_]
-        self._then("registered", f"{session}:{delivery}", session, told.kind.value, told.session_id)
+        about = (told.kind.value, told.session_id)
+        self._then(FollowUp("registered", f"registered:{session}:{delivery.id}", session, about), delivery)
 
     def _recording(self, told: RecordingTold) -> None:
         recording = told.recording
@@ -184,7 +205,20 @@ class Fold:
             origin="zoom.webhook.app_deauthorized",
             hint="install the app again, then run `tajo connectors connect zoom`",
         )
-        letters.add(self.connection, "zoom", error, told.at)
+        known = [each for each in letters.open_letters(self.connection, "zoom") if each.origin == error.origin]
+        if all(each.arose_at < told.at for each in known):
+            letters.add(self.connection, "zoom", error, told.at)
+
+
+def _both(one: Session, other: Session) -> Session:
+    """What two webhooks tell of a session, the same whichever came first; "UTC" is what is said for want of a zone."""
+    return replace(
+        one,
+        topic=max(one.topic, other.topic),
+        type=max(one.type, other.type),
+        host_email=max(one.host_email, other.host_email),
+        time_zone=max(one.time_zone, other.time_zone, key=lambda zone: (zone != "UTC", zone)),
+    )
 
 
 def _sighting(told: ParticipantTold) -> Sighting:
@@ -204,6 +238,20 @@ def _sighting(told: ParticipantTold) -> Sighting:
 Enqueue = Callable[[sa.Connection, Sequence[FollowUp]], None]
 
 
+def _subject(opened: Opened) -> str:
+    return f"event {opened.delivery.id}"
+
+
+def _give_up(connection: sa.Connection, opened: Opened, error: Exception, now: datetime) -> None:
+    opened.state, opened.reason = FAILED, f"could not be folded ({type(error).__name__})"
+    letter = RejectedError(
+        opened.reason,
+        origin=f"zoom.webhook.{opened.envelope.event[:80] if opened.envelope else ''}",
+        hint=f"look at `tajo events show {opened.delivery.id}`, then replay it",
+    )
+    letters.add(connection, _subject(opened), letter, now)
+
+
 def fold(
     connection: sa.Connection, opened: Sequence[Opened], *, settle_after: timedelta, enqueue: Enqueue, now: datetime
 ) -> None:
@@ -211,20 +259,20 @@ def fold(
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('tajo:fold'))"))
     folding = Fold(connection, settle_after)
+    replayed: list[str] = []
     for each in opened:
         if each.event is None:
             continue
         try:
             with connection.begin_nested():
                 folding.apply(each)
-        except (sa.exc.DBAPIError, ValueError, KeyError, TypeError) as error:
-            each.state, each.reason = FAILED, f"could not be folded ({type(error).__name__})"
-            letter = RejectedError(
-                each.reason,
-                origin=f"zoom.webhook.{each.envelope.event if each.envelope else ''}",
-                hint=f"look at `tajo events show {each.delivery.id}`, then replay it",
-            )
-            letters.add(connection, f"event {each.delivery.id}", letter, now)
+        except (sa.exc.OperationalError, sa.exc.InternalError):
+            raise  # the database's fault: the whole batch is folded when it works again
+        except Exception as error:  # whatever one event does, all others are folded
+            _give_up(connection, each, error, now)
+        else:
+            replayed += [_subject(each)] if each.delivery.replayed_at is not None else []
+    letters.resolve(connection, replayed, now)
     enqueue(connection, list(folding.follow.values()))
 
 
