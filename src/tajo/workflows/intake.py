@@ -19,7 +19,6 @@ from tajo.connectors.zoom.events import (
     Envelope,
     Event,
     ParticipantTold,
-    RecorderTold,
     RecordingTold,
     RegistrationTold,
     SessionTold,
@@ -29,7 +28,7 @@ from tajo.connectors.zoom.events import (
     read_event,
 )
 from tajo.core.errors import ContractError, CredentialError, RejectedError
-from tajo.core.facts import Instance, Kind, Session
+from tajo.core.facts import Instance, Kind, Registration, Session
 from tajo.core.sightings import Sighting
 from tajo.store import facts, inbox, letters, recordings, sightings
 from tajo.store.inbox import DUPLICATE, FAILED, HANDLED, IGNORED, QUARANTINED, Delivery
@@ -98,27 +97,28 @@ def drop_duplicates(opened: Sequence[Opened], known: dict[str, int]) -> None:
 
 @dataclass(slots=True)
 class Fold:
-    """Applies events to the tables of one transaction and gathers what has to follow."""
+    """Applies events to the tables of one transaction and gathers what has to follow.
+
+    Many at once: what all of them tell of a session, an instance or its registrants is merged first and written once.
+    """
 
     connection: sa.Connection
     settle_after: timedelta
     follow: dict[str, FollowUp] = field(default_factory=dict)
 
-    def apply(self, opened: Opened) -> None:
-        event = opened.event
-        if isinstance(event, SessionTold):
-            self._session(event, opened.delivery)
-        elif isinstance(event, ParticipantTold):
-            sightings.add(self.connection, [_sighting(event)])
-            self._know(event.kind, event.session_id)
-        elif isinstance(event, RegistrationTold):
-            self._registration(event, opened.delivery)
-        elif isinstance(event, RecordingTold):
-            self._recording(event)
-        elif isinstance(event, Deauthorized):
-            self._deauthorized(event)
-        elif isinstance(event, RecorderTold):
-            pass  # kept and shown in the inbox; nothing follows
+    def apply(self, opened: Sequence[Opened]) -> None:
+        told = [(each.event, each.delivery) for each in opened]
+        self._know([event for event, _ in told])
+        sightings.add(self.connection, [_sighting(event) for event, _ in told if isinstance(event, ParticipantTold)])
+        self._registrations([(event, delivery) for event, delivery in told if isinstance(event, RegistrationTold)])
+        for event, delivery in told:
+            if isinstance(event, SessionTold):
+                self._session(event, delivery)
+            elif isinstance(event, RecordingTold):
+                self._recording(event)
+            elif isinstance(event, Deauthorized):
+                self._deauthorized(event)
+            # That the recorder started or stopped is kept and shown in the inbox; nothing follows.
 
     def _then(self, follow: FollowUp, delivery: Delivery) -> None:
         """What follows, once however often it is told; a replay is a start of its own, named by its moment."""
@@ -126,25 +126,19 @@ class Fold:
             follow = replace(follow, id=f"{follow.id}:{delivery.replayed_at:%Y%m%dT%H%M%S%f}")
         self.follow[follow.id] = follow
 
-    def _know(self, kind: Kind, session_id: str, **known: Any) -> None:
-        """A session that nobody has read yet is known by what all webhooks together tell of it."""
-        before = facts.load_session(self.connection, kind, session_id)
-        if before is not None and (not known or facts.is_read(self.connection, kind, session_id)):
-            return
-        told = Session(kind, session_id, **known)
-        after = _both(before, told) if before is not None else told
-        if after != before:
-            facts.save_session(self.connection, after, None)
+    def _know(self, events: Sequence[Event | None]) -> None:
+        """Sessions that nobody has read yet are known by what all webhooks together tell of them."""
+        sessions: dict[tuple[Kind, str], Session] = {}
+        for each in filter(None, map(_session_told, events)):
+            key = (each.kind, each.id)
+            sessions[key] = _both(sessions[key], each) if key in sessions else each
+        for (kind, session_id), told in sessions.items():
+            before = facts.load_session(self.connection, kind, session_id)
+            after = _both(before, told) if before is not None else told
+            if after != before and not facts.is_read(self.connection, kind, session_id):
+                facts.save_session(self.connection, after, None)
 
     def _session(self, told: SessionTold, delivery: Delivery) -> None:
-        self._know(
-            told.kind,
-            told.session_id,
-            topic=told.topic,
-            type=told.type,
-            time_zone=told.time_zone or "UTC",
-            host_email=told.host_email,
-        )
         self._instance(told)
         session = f"{told.kind}:{told.session_id}"
         about = (told.kind.value, told.session_id)
@@ -166,20 +160,20 @@ class Fold:
             end = max((each for each in (end, known.end) if each is not None), default=None)
         facts.save_instances(self.connection, told.kind, told.session_id, [Instance(told.uuid, start, end)])
 
-    def _registration(self, told: RegistrationTold, delivery: Delivery) -> None:
-        self._know(told.kind, told.session_id, topic=told.topic)
-        detailed = told.at if told.detailed else None
-        found = [
-            replace(told.registration, occurrence_id=date, told_at=told.at, detailed_at=detailed)
-            for date in told.dates or ("",)
-        ]
-        facts.save_registrations(self.connection, told.kind, told.session_id, found)
-        session = f"{told.kind}:{told.session_id}"
-        # One a batch and session: the last delivery of it names it, and takes everything before it along.
-        for id_ in [id_ for id_, each in self.follow.items() if each.name == "registered" and each.session == session]:
-            del self.follow[id_]
-        about = (told.kind.value, told.session_id)
-        self._then(FollowUp("registered", f"registered:{session}:{delivery.id}", session, about), delivery)
+    def _registrations(self, told: Sequence[tuple[RegistrationTold, Delivery]]) -> None:
+        """One workflow a batch and session: the last delivery of it names it, and takes everything before it along."""
+        sessions: dict[tuple[Kind, str], list[Registration]] = {}
+        for event, delivery in told:
+            sessions.setdefault((event.kind, event.session_id), []).extend(_registrations_of(event))
+            session = f"{event.kind}:{event.session_id}"
+            for each in [each for each in self.follow.values() if (each.name, each.session) == ("registered", session)]:
+                del self.follow[each.id]
+            follow = FollowUp(
+                "registered", f"registered:{session}:{delivery.id}", session, (event.kind.value, event.session_id)
+            )
+            self._then(follow, delivery)
+        for (kind, session_id), found in sessions.items():
+            facts.save_registrations(self.connection, kind, session_id, found)
 
     def _recording(self, told: RecordingTold) -> None:
         recording = told.recording
@@ -208,6 +202,31 @@ class Fold:
         known = [each for each in letters.open_letters(self.connection, "zoom") if each.origin == error.origin]
         if all(each.arose_at < told.at for each in known):
             letters.add(self.connection, "zoom", error, told.at)
+
+
+def _session_told(event: Event | None) -> Session | None:
+    """What an event tells of its session; of a recording's or the app's nothing is needed."""
+    if isinstance(event, SessionTold):
+        return Session(
+            event.kind,
+            event.session_id,
+            topic=event.topic,
+            type=event.type,
+            time_zone=event.time_zone or "UTC",
+            host_email=event.host_email,
+        )
+    if isinstance(event, RegistrationTold):
+        return Session(event.kind, event.session_id, topic=event.topic)
+    return Session(event.kind, event.session_id) if isinstance(event, ParticipantTold) else None
+
+
+def _registrations_of(told: RegistrationTold) -> list[Registration]:
+    """One for each date it is for, or one for all of them."""
+    detailed = told.at if told.detailed else None
+    return [
+        replace(told.registration, occurrence_id=date, told_at=told.at, detailed_at=detailed)
+        for date in told.dates or ("",)
+    ]
 
 
 def _both(one: Session, other: Session) -> Session:
@@ -259,21 +278,35 @@ def fold(
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('tajo:fold'))"))
     folding = Fold(connection, settle_after)
-    replayed: list[str] = []
-    for each in opened:
-        if each.event is None:
-            continue
-        try:
-            with connection.begin_nested():
-                folding.apply(each)
-        except (sa.exc.OperationalError, sa.exc.InternalError):
-            raise  # the database's fault: the whole batch is folded when it works again
-        except Exception as error:  # whatever one event does, all others are folded
-            _give_up(connection, each, error, now)
-        else:
-            replayed += [_subject(each)] if each.delivery.replayed_at is not None else []
+    told = [each for each in opened if each.event is not None]
+    failed = _fold_those_that_can_be(folding, told)
+    for each, error in failed:
+        _give_up(connection, each, error, now)
+    replayed = [_subject(each) for each in told if each.delivery.replayed_at is not None and each.state != FAILED]
     letters.resolve(connection, replayed, now)
     enqueue(connection, list(folding.follow.values()))
+
+
+def _fold_those_that_can_be(folding: Fold, some: Sequence[Opened]) -> list[tuple[Opened, Exception]]:
+    """All of them at once; where that fails each half by itself, down to those at fault, which are returned."""
+    if not some:
+        return []
+    before = dict(folding.follow)
+    try:
+        with folding.connection.begin_nested():
+            folding.apply(some)
+    except (sa.exc.OperationalError, sa.exc.InternalError):
+        raise  # the database's fault: the whole batch is folded when it works again
+    except Exception as error:  # whatever one event does, all others are folded
+        folding.follow = before
+        if len(some) == 1:
+            return [(some[0], error)]
+        middle = len(some) // 2
+        return [
+            *_fold_those_that_can_be(folding, some[:middle]),
+            *_fold_those_that_can_be(folding, some[middle:]),
+        ]
+    return []
 
 
 def take(connection: sa.Connection) -> tuple[list[Opened], dict[str, int]]:
