@@ -84,8 +84,9 @@ async def _events(services: Any, summary: dict[str, Any], *, ask: bool) -> dict[
     """Send the events of the sessions that were synced, after showing how many; None where nobody wanted them."""
     import sys
 
-    from tajo.workflows.announcing import announce, unsent
-    from tajo.workflows.engine import role_lock
+    from tajo.workflows.announcing import announce
+    from tajo.workflows.roles import role_lock
+    from tajo.workflows.telling import unsent
 
     wanted = await unsent(services, [each["key"] for each in summary["occurrences"]])
     names = Counter(each.name for each in wanted)

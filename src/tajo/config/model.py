@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import BaseModel, Field, PrivateAttr
 
@@ -42,6 +43,10 @@ class EventsConfig(Part):
         default=None,
         description="Contact that also gets started, ended and recording_ready, so that a meeting nobody registered "
         "for can start an automation.",
+    )
+    recording_ready: tuple[Literal["attended", "no_show", "unknown"], ...] = Field(
+        default=("attended", "no_show", "unknown"),
+        description="With which outcomes people get the event zoom_recording_ready.",
     )
 
 

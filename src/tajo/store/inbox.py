@@ -278,7 +278,11 @@ def counts(connection: sa.Connection) -> tuple[dict[str, int], datetime | None]:
     return states, oldest
 
 
-def told_of(connection: sa.Connection, uuid: str, event: str) -> bool:
-    """Whether any delivery of this event about this instance came."""
-    found = connection.execute(sa.select(inbox.c.id).where(inbox.c.uuid == uuid, inbox.c.event == event).limit(1))
-    return found.scalar() is not None
+def forget_bodies(connection: sa.Connection, before: datetime) -> int:
+    """Forget the bodies of deliveries that were received before then; how many."""
+    found = connection.execute(
+        sa.update(inbox)
+        .where(inbox.c.received_at < before, inbox.c.body.is_not(None), inbox.c.state != WAITING)
+        .values(body=None)
+    )
+    return found.rowcount

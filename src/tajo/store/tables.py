@@ -157,6 +157,7 @@ occurrences = sa.Table(
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("session_id", sa.String(32), nullable=False),
     sa.Column("uuid", sa.String(64), nullable=False),  # of the last instance; "" while still to come
+    sa.Column("instances", sa.JSON, nullable=False),  # the UUIDs of all
     _text("topic"),
     sa.Column("start", Moment, nullable=False),
     _text("time_zone"),

@@ -19,7 +19,9 @@ from tajo.store.database import Database
 from tajo.store.inbox import Inbox
 from tajo.web.metrics import Metrics
 from tajo.web.webhook import ZoomWebhook
-from tajo.workflows.worker import alive, waiting_since
+from tajo.workflows.jobs import alive
+from tajo.workflows.sync import RECOVERED
+from tajo.workflows.worker import waiting_since
 
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -100,7 +102,7 @@ async def _now(web: Web) -> list[Metric]:
         states, oldest = await web.inbox.database.read(inbox.counts)
         sent = await web.database.read(effects.counts)
         dead = len(await web.database.read(letters.open_letters))
-        recovered = await web.database.read(notes.get, "recovered") or 0
+        recovered = await web.database.read(notes.get, RECOVERED) or 0
     except TajoError:
         return [_gauge("tajo_database_up", "Whether the databases answer.", 0)]
     return [

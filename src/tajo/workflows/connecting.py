@@ -11,9 +11,7 @@ from tajo.store import letters, notes, runs
 from tajo.store.database import Database
 from tajo.workflows.checking import READ
 from tajo.workflows.planning import check_types, list_ids
-from tajo.workflows.services import Services
-
-CONNECTED = "connector.zoom.connected_at"
+from tajo.workflows.services import CONNECTED, Services
 
 
 async def connect(services: Services) -> dict[str, Any]:

@@ -171,12 +171,15 @@ class Fold:
                 kind=kind,
                 topic=recording.topic,
                 share_url=recording.share_url,
-                passcode=recording.play_passcode or recording.passcode,
+                passcode=recording.passcode or recording.play_passcode,
                 duration_min=recording.duration_min,
                 transcript=told.transcript,
                 told_at=told.at,
             ),
         )
+        if not told.transcript:
+            session = f"{kind}:{recording.id}"
+            self._then("recorded", recording.uuid, session, kind.value, recording.id, recording.uuid)
 
     def _deauthorized(self, told: Deauthorized) -> None:
         error = CredentialError(

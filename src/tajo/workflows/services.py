@@ -16,9 +16,11 @@ from tajo.connectors.zoom.config import ZoomConfig
 from tajo.core.fields import FIELDS, Field, question
 from tajo.core.outcome import Settle
 from tajo.core.roster import Rules
+from tajo.store import notes
 from tajo.store.database import Database
 from tajo.workflows.progress import Progress
 
+CONNECTED = "connector.zoom.connected_at"  # the note that keeps when the connector was first connected
 SILENCE = timedelta(seconds=60)  # ours: so long without one answer, and the vendor is unavailable
 
 
@@ -49,6 +51,11 @@ class Services:
     def note(self, sentence: str) -> None:
         """Remember something that was worked around, for the run's summary."""
         self.noted[sentence] = None
+
+    async def connected_at(self) -> datetime | None:
+        """When the connector was first connected: what was before is never announced, and was never missed."""
+        at = await self.database.read(notes.get, CONNECTED)
+        return datetime.fromisoformat(at) if at else None
 
     @property
     def connector(self) -> ZoomConfig:

@@ -19,13 +19,14 @@ from tajo.core.errors import (
 )
 from tajo.core.facts import Kind
 from tajo.core.outcome import Outcome, Readiness
-from tajo.store import letters, rosters, runs
-from tajo.workflows import delivering, reading
+from tajo.store import letters, notes, rosters, runs
+from tajo.workflows import delivering, finding, reading
 from tajo.workflows.engine import Durable, Engine, Inline, Steps, workflow
 from tajo.workflows.services import Services
 
 Json = Any
 
+RECOVERED = "recovered"  # the note that counts what sweeps found and webhooks had not told
 AT_ONCE = 24  # sessions read at once: enough to keep every limit busy, few enough to hold in memory
 
 
@@ -55,7 +56,7 @@ async def synchronise(
     """Carry a run out, step by step, and close it: done, or paused where it can be taken up again."""
     try:
         await _step(steps, "prepare", partial(_prepare, services))
-        found = await _step(steps, "discover", partial(reading.discover, services), run_id)
+        found = await _step(steps, "discover", partial(finding.discover, services), run_id)
         services.progress.phase("sessions", len(found["sessions"]))
         read = await steps.each(
             "read", _caught(partial(reading.read_session, services, run_id)), found["sessions"], at_once=AT_ONCE
@@ -159,20 +160,27 @@ async def _close(services: Services, run_id: str, found: Json, read: list[Json],
         "overdue": sum(each.readiness is Readiness.OVERDUE for each in held),
         "problems": [f"{each['kind']} {each['id']}: {each['problem']}" for each in read if each["problem"]],
         "notes": [*found["notes"], *services.noted],
-        "recovered": found["fresh"] if run.request.get("sweep") else 0,
+        "recovered": found["fresh"] + sum(each.get("fresh", 0) for each in read) if run.request.get("sweep") else 0,
         "unavailable": len(retry),
         "dead_letters": len(open_letters),
         "letters_arisen": sum(letter.arose_at >= run.started_at for letter in open_letters),
     } | written
     kept = {name: value for name, value in summary.items() if name not in ("writes", "occurrences", "review")}
     state = runs.PAUSED if retry else runs.DONE
-    await services.database.write(runs.end, run_id, state, kept, now)
+
+    def close(connection: Any) -> None:
+        if runs.load(connection, run_id).state != runs.DONE:  # a step that is done again counts once
+            notes.put(connection, RECOVERED, (notes.get(connection, RECOVERED) or 0) + summary["recovered"])
+        runs.end(connection, run_id, state, kept, now)
+
+    await services.database.write(close)
     return summary
 
 
 def _told(each: rosters.Held) -> Json:
     told = asdict(each) | {"kind": each.kind.value, "readiness": each.readiness.value}
-    told |= {"start": each.start.isoformat(), "held": each.held.total_seconds()}
+    told |= {"start": each.start.isoformat(), "held": each.held.total_seconds(), "instances": list(each.instances)}
+    told |= {"ended_at": each.ended_at.isoformat() if each.ended_at else None}
     return told | {"outcomes": {outcome.value: count for outcome, count in each.outcomes.items()}}
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
+import anyio.to_thread
 import sqlalchemy as sa
-from dbos import DBOS
+from dbos import DBOS, ScheduleInput
 
 from tajo.core.errors import TajoError
-from tajo.store import heartbeats, inbox
+from tajo.store import budgets, heartbeats, inbox
 from tajo.store.database import Database
-from tajo.workflows import intake, live, sweep, sync  # noqa: F401 - their workflows are registered by the import
+from tajo.workflows import connecting, intake, live, sweep, sync  # noqa: F401 - the engine has to know all workflows
+from tajo.workflows.announcing import release
 from tajo.workflows.engine import Engine, FollowUp
 from tajo.workflows.services import Services
 
 IDLE_S = 0.2  # between looks at an empty inbox
 HEARTBEAT = timedelta(seconds=10)
+TIDY = timedelta(hours=1)
+WORKFLOWS_KEPT = timedelta(days=7)  # ended ones, with their steps: for looking at
 
 
 class Worker:
@@ -32,25 +37,41 @@ class Worker:
 
     async def run(self) -> None:
         """Drain, beat, and sweep once at start and then on schedule, until stopped."""
-        if self._services.connector.sync_mode != "realtime":
-            DBOS.apply_schedules(
-                [
-                    {
-                        "schedule_name": "sweep",
-                        "workflow_fn": sweep.sweep_workflow,
-                        "schedule": self._services.connector.schedule,
-                        "context": None,
-                    }
-                ]
-            )
+        await connecting.note_connected(self._services)
+        self._schedule()
         now = self._services.clock()
         await self._engine.begin(f"sweep:{now:%Y%m%dT%H%M%S}", sweep.sweep_workflow, now.isoformat(), None)
-        await asyncio.gather(self._beat(), self._drain())
+        await asyncio.gather(self._every(HEARTBEAT, self._beat), self._every(TIDY, self._tidy), self._drain())
+
+    def _schedule(self) -> None:
+        """In realtime mode nothing is scheduled: the sweep at the start is the only one."""
+        sweeps: ScheduleInput = {
+            "schedule_name": "sweep",
+            "workflow_fn": sweep.sweep_workflow,
+            "schedule": self._services.connector.schedule,
+            "context": None,
+        }
+        DBOS.apply_schedules([sweeps] if self._services.connector.sync_mode != "realtime" else [])
+
+    async def _every(self, span: timedelta, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it again and again. A database that is away is asked again the next time."""
+        while not self.stop.is_set():
+            with contextlib.suppress(TajoError):
+                await work()
+            await self._wait(span.total_seconds())
 
     async def _beat(self) -> None:
-        while not self.stop.is_set():
-            await self._services.database.write(heartbeats.beat, self._name, self._services.clock())
-            await self._wait(HEARTBEAT.total_seconds())
+        """Show that this worker lives, and take over what dead ones left."""
+        await self._services.database.write(heartbeats.beat, self._name, self._services.clock())
+        await anyio.to_thread.run_sync(self._engine.adopt)
+        await release(self._services)
+
+    async def _tidy(self) -> None:
+        """What is past its retention goes."""
+        now = self._services.clock()
+        await self._inbox.write(inbox.forget_bodies, now - self._services.config.retention.raw_payloads)
+        await self._services.database.write(budgets.tidy, now)
+        await anyio.to_thread.run_sync(self._engine.tidy, now - WORKFLOWS_KEPT)
 
     async def _drain(self) -> None:
         while not self.stop.is_set():
@@ -97,11 +118,6 @@ class Worker:
         """In batch mode webhooks only fill the tables; the sweep does the rest."""
         if self._services.connector.sync_mode != "batch":
             self._engine.enqueue(connection, wanted)
-
-
-def alive(beats: dict[str, datetime], now: datetime) -> bool:
-    """Whether any worker showed itself lately."""
-    return any(now - at < 3 * HEARTBEAT for at in beats.values())
 
 
 def waiting_since(oldest: datetime | None, now: datetime) -> float:

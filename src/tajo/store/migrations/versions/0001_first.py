@@ -108,6 +108,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("session_id", sa.String(length=32), nullable=False),
         sa.Column("uuid", sa.String(length=64), nullable=False),
+        sa.Column("instances", sa.JSON(), nullable=False),
         sa.Column("topic", sa.Text(), server_default="", nullable=False),
         sa.Column("start", Moment(), nullable=False),
         sa.Column("time_zone", sa.Text(), server_default="", nullable=False),
