@@ -16,6 +16,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
+import anyio.to_thread
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, SetWorkflowID, WorkflowStatus
 from dbos import DBOSPortableJSONSerializer as Serializer  # the default one pickles
@@ -99,6 +100,10 @@ async def bounded(jobs: Sequence[Callable[[], Awaitable[T]]], at_once: int) -> l
         raise
 
 
+def _not_running(connection: sa.Connection, wanted: Sequence[FollowUp]) -> None:
+    raise RuntimeError(f"no engine runs that {connection} could enqueue {len(wanted)} with")
+
+
 class Engine:
     """DBOS, launched in the running event loop and shut down at the end of the block.
 
@@ -106,6 +111,7 @@ class Engine:
     """
 
     services: Any = None
+    enqueuing: Callable[[sa.Connection, Sequence[FollowUp]], None] = _not_running  # `enqueue` of the one that runs
 
     def __init__(self, database: Database, role: str, services: Any, *, live: bool = False) -> None:
         """`live`: also work on the queue of what follows from webhooks."""
@@ -118,25 +124,37 @@ class Engine:
 
     async def __aenter__(self) -> Engine:
         self._held.enter_context(taken_patiently(self._database, self._role))
-        Engine.services = self._services
+        try:
+            await self._launch()
+        except BaseException:
+            self._let_go()
+            raise
+        return self
+
+    async def _launch(self) -> None:
+        Engine.services, Engine.enqueuing = self._services, self.enqueue
         _quiet()
         DBOS(config=_config(self._database, self._role, live=self._live))
         with named_failures(self._database.engine):
             DBOS.launch()
         if self._live:
+            self._client = await anyio.to_thread.run_sync(open_client, self._database)
             await DBOS.register_queue_async(
                 LIVE, worker_concurrency=LIVE_AT_ONCE, partition_concurrency=1, polling_interval_sec=POLL_S
             )
             await DBOS.register_queue_async(JOBS, global_concurrency=1, polling_interval_sec=POLL_S)
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._client is not None:
-            await asyncio.to_thread(self._client.destroy)
-        await asyncio.to_thread(DBOS.destroy)
+            await anyio.to_thread.run_sync(self._client.destroy)
+        await anyio.to_thread.run_sync(DBOS.destroy)  # which ends the loop's own threads, too
+        self._let_go()
+
+    def _let_go(self) -> None:
         Engine.services = None
+        Engine.enqueuing = _not_running
         self._held.close()
 
     async def begin(self, workflow_id: str, workflow: Callable[..., Coroutine[Any, Any, Json]], *args: Json) -> None:
@@ -146,8 +164,8 @@ class Engine:
 
     @property
     def client(self) -> DBOSClient:
-        if self._client is None:
-            self._client = open_client(self._database)
+        """For enqueuing and looking; only a live engine has one."""
+        assert self._client is not None
         return self._client
 
     def enqueue(self, connection: sa.Connection, wanted: Sequence[FollowUp]) -> None:
@@ -232,10 +250,9 @@ def enqueue(client: DBOSClient, connection: sa.Connection, wanted: Sequence[Foll
         client.enqueue_in_transaction(connection, _options(each), *each.arguments)
 
 
-async def enqueue_now(wanted: Sequence[FollowUp]) -> None:
-    """Enqueue from a step of a workflow; the ids make a repeated step harmless."""
-    for each in wanted:
-        await DBOS.enqueue_workflow_with_options_async(_options(each), *each.arguments)
+def current_id() -> str:
+    """The id of the workflow that is running."""
+    return str(DBOS.workflow_id)
 
 
 def _options(each: FollowUp) -> EnqueueOptions:

@@ -30,7 +30,7 @@ class Worker:
 
     def __init__(self, services: Services, engine: Engine, inbox_database: Database, *, name: str) -> None:
         self._services = services
-        self._engine = engine
+        self.engine = engine
         self._inbox = inbox_database
         self._name = name
         self.stop = asyncio.Event()
@@ -40,8 +40,8 @@ class Worker:
         await connecting.note_connected(self._services)
         self._schedule()
         now = self._services.clock()
-        await self._engine.begin(f"sweep:{now:%Y%m%dT%H%M%S}", sweep.sweep_workflow, now.isoformat(), None)
-        await asyncio.gather(self._every(HEARTBEAT, self._beat), self._every(TIDY, self._tidy), self._drain())
+        await self.engine.begin(f"sweep:{now:%Y%m%dT%H%M%S}", sweep.sweep_workflow, now.isoformat(), None)
+        await asyncio.gather(self._every(HEARTBEAT, self._beat), self._every(TIDY, self._tidy), self.drain())
 
     def _schedule(self) -> None:
         """In realtime mode nothing is scheduled: the sweep at the start is the only one."""
@@ -63,7 +63,7 @@ class Worker:
     async def _beat(self) -> None:
         """Show that this worker lives, and take over what dead ones left."""
         await self._services.database.write(heartbeats.beat, self._name, self._services.clock())
-        await anyio.to_thread.run_sync(self._engine.adopt)
+        await anyio.to_thread.run_sync(self.engine.adopt)
         await release(self._services)
 
     async def _tidy(self) -> None:
@@ -71,9 +71,10 @@ class Worker:
         now = self._services.clock()
         await self._inbox.write(inbox.forget_bodies, now - self._services.config.retention.raw_payloads)
         await self._services.database.write(budgets.tidy, now)
-        await anyio.to_thread.run_sync(self._engine.tidy, now - WORKFLOWS_KEPT)
+        await anyio.to_thread.run_sync(self.engine.tidy, now - WORKFLOWS_KEPT)
 
-    async def _drain(self) -> None:
+    async def drain(self) -> None:
+        """Hand deliveries on until stopped."""
         while not self.stop.is_set():
             try:
                 handled = await self.drain_once()
@@ -117,7 +118,7 @@ class Worker:
     def _enqueue(self, connection: sa.Connection, wanted: Sequence[FollowUp]) -> None:
         """In batch mode webhooks only fill the tables; the sweep does the rest."""
         if self._services.connector.sync_mode != "batch":
-            self._engine.enqueue(connection, wanted)
+            self.engine.enqueue(connection, wanted)
 
 
 def waiting_since(oldest: datetime | None, now: datetime) -> float:
