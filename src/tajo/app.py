@@ -24,6 +24,7 @@ from tajo.workflows.progress import Counter, Progress
 from tajo.workflows.services import Services, utc_now
 
 ZOOM_NEEDS = ("account_id", "client_id", "client_secret")
+SQLITE = "sqlite:///"
 
 
 def open_database(config: Config) -> Database:
@@ -34,22 +35,36 @@ def open_database(config: Config) -> Database:
 
 
 def open_inbox(config: Config) -> Database:
-    """Where deliveries are kept: on SQLite a file of its own beside the database, on Postgres the database itself."""
-    url = config.require("database_url")
-    if url.startswith("sqlite:///"):
-        path = Path(url.removeprefix("sqlite:///"))
-        url = f"sqlite:///{path.with_name(f'{path.stem}-inbox{path.suffix}')}"
-    database = Database(url, every_commit=True, patience_s=1.0)
-    database.write_now(inbox.metadata.create_all)
+    """Where deliveries are kept: on SQLite a file of its own beside the database, on Postgres tables beside the others.
+
+    Migrated to this version.
+    """
+    database = Database(_inbox_url(config), schema=inbox.SCHEMA, every_commit=True, patience_s=1.0)
+    database.migrate()
     return database
+
+
+def inbox_if_any(config: Config) -> Database | None:
+    """As `open_inbox`, for commands that only look; None where there is no SQLite file yet."""
+    return open_inbox(config) if _exists(_inbox_url(config)) else None
+
+
+def _inbox_url(config: Config) -> str:
+    url = config.require("database_url")
+    if not url.startswith(SQLITE):
+        return url
+    path = Path(url.removeprefix(SQLITE))
+    return f"{SQLITE}{path.with_name(f'{path.stem}-inbox{path.suffix}')}"
 
 
 def database_if_any(config: Config) -> Database | None:
     """The configured database for commands that only look; None where there is no SQLite file yet."""
-    url = config.require("database_url")
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
-        return None
-    return open_database(config)
+    return open_database(config) if _exists(config.require("database_url")) else None
+
+
+def _exists(url: str) -> bool:
+    """Whether there is something to look at: a server is always there, a file has to be."""
+    return not url.startswith(SQLITE) or Path(url.removeprefix(SQLITE)).is_file()
 
 
 def require_zoom(config: Config) -> None:
