@@ -118,7 +118,12 @@ def _started(folder: Path, command: Sequence[str], port: int) -> Iterator[Servic
     environment = {**os.environ, "TAJO_CONFIG": str(folder / "tajo.yml")}
     with (folder / "service.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=REPOSITORY, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            [sys.executable, *command],
+            cwd=REPOSITORY,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
     try:
         yield Service(folder, process, port)
@@ -161,9 +166,7 @@ def serve_nothing(port: int) -> None:
         return Response(status_code=204)
 
     routes = [Route("/webhooks/zoom", taken, methods=["POST"]), Route("/healthz", taken)]
-    server = Server(
-        Starlette(routes=routes), port=port, interface=Interfaces.ASGINL, backlog=2048, log_enabled=False
-    )
+    server = Server(Starlette(routes=routes), port=port, interface=Interfaces.ASGINL, backlog=2048, log_enabled=False)
     asyncio.run(server.serve())
 
 

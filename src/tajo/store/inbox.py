@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from tajo.core.errors import TransientError
 from tajo.store.database import Database
 from tajo.store.tables import Moment
-from tajo.store.upsert import insert
+from tajo.store.upsert import insert_new
 
 metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"})
 
@@ -139,7 +139,6 @@ class Inbox:
         return batch, True
 
     def _insert(self, connection: sa.Connection, items: Sequence[Received]) -> None:
-        statement = insert(connection, inbox).on_conflict_do_nothing(index_elements=["digest"])
         rows = [
             {
                 "received_at": item.received_at,
@@ -151,7 +150,7 @@ class Inbox:
             }
             for item in items
         ]
-        stored = max(connection.execute(statement, rows).rowcount, 0)
+        stored = insert_new(connection, inbox, rows, "digest")
         self.stored += stored
         self.duplicates += len(items) - stored
 
