@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from tajo.core.errors import TransientError
 from tajo.store.database import Database, Schema
 from tajo.store.tables import Moment
-from tajo.store.upsert import insert
+from tajo.store.upsert import insert_new
 
 metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"})
 
@@ -161,7 +161,6 @@ class Inbox:
 
 def _insert(connection: sa.Connection, items: Sequence[Received]) -> int:
     """Keep those whose digest is not there yet; how many they were."""
-    statement = insert(connection, inbox).on_conflict_do_nothing(index_elements=["digest"]).returning(inbox.c.id)
     rows = [
         {
             "received_at": item.received_at,
@@ -173,7 +172,7 @@ def _insert(connection: sa.Connection, items: Sequence[Received]) -> int:
         }
         for item in items
     ]
-    return len(connection.execute(statement, rows).all())  # of many rows, not every driver tells the count
+    return insert_new(connection, inbox, rows, "digest")
 
 
 def _tell(batch: Sequence[_Waiting], failure: Exception | None) -> None:
@@ -322,13 +321,3 @@ def counts(connection: sa.Connection) -> tuple[dict[str, int], datetime | None]:
     )
     oldest = connection.execute(sa.select(sa.func.min(inbox.c.received_at)).where(inbox.c.state == WAITING)).scalar()
     return states, oldest
-
-
-def forget_bodies(connection: sa.Connection, before: datetime) -> int:
-    """Forget the bodies of deliveries that were received before then; how many."""
-    found = connection.execute(
-        sa.update(inbox)
-        .where(inbox.c.received_at < before, inbox.c.body.is_not(None), inbox.c.state != WAITING)
-        .values(body=None)
-    )
-    return found.rowcount

@@ -109,8 +109,7 @@ class Fold:
         if isinstance(event, SessionTold):
             self._session(event)
         elif isinstance(event, ParticipantTold):
-            sightings.add(self.connection, [_sighting(event)])
-            self._know(event.kind, event.session_id)
+            self.participants([event])
         elif isinstance(event, RegistrationTold):
             self._registration(event, opened.delivery.id)
         elif isinstance(event, RecordingTold):
@@ -119,6 +118,12 @@ class Fold:
             self._deauthorized(event)
         elif isinstance(event, RecorderTold):
             pass  # kept and shown in the inbox; nothing follows
+
+    def participants(self, told: Sequence[ParticipantTold]) -> None:
+        """Those of a batch together: one statement, not one for each of hundreds who join at once."""
+        sightings.add(self.connection, [_sighting(each) for each in told])
+        for kind, session_id in sorted({(each.kind, each.session_id) for each in told}):
+            self._know(kind, session_id)
 
     def _then(self, name: str, subject: str, session: str, *arguments: Any, delay: timedelta = timedelta()) -> None:
         id_ = f"{name}:{subject}"
@@ -204,6 +209,23 @@ def _sighting(told: ParticipantTold) -> Sighting:
     )
 
 
+UNFOLDABLE = (sa.exc.DBAPIError, ValueError, KeyError, TypeError)
+
+
+def _alone(folding: Fold, each: Opened, now: datetime) -> None:
+    try:
+        with folding.connection.begin_nested():
+            folding.apply(each)
+    except UNFOLDABLE as error:
+        each.state, each.reason = FAILED, f"could not be folded ({type(error).__name__})"
+        letter = RejectedError(
+            each.reason,
+            origin=f"zoom.webhook.{each.envelope.event if each.envelope else ''}",
+            hint=f"look at `tajo events show {each.delivery.id}`, then replay it",
+        )
+        letters.add(folding.connection, f"event {each.delivery.id}", letter, now)
+
+
 Enqueue = Callable[[sa.Connection, Sequence[FollowUp]], None]
 
 
@@ -214,20 +236,18 @@ def fold(
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('tajo:fold'))"))
     folding = Fold(connection, settle_after)
+    people: list[Opened] = []
     for each in opened:
-        if each.event is None:
-            continue
-        try:
-            with connection.begin_nested():
-                folding.apply(each)
-        except (sa.exc.DBAPIError, ValueError, KeyError, TypeError) as error:
-            each.state, each.reason = FAILED, f"could not be folded ({type(error).__name__})"
-            letter = RejectedError(
-                each.reason,
-                origin=f"zoom.webhook.{each.envelope.event if each.envelope else ''}",
-                hint=f"look at `tajo events show {each.delivery.id}`, then replay it",
-            )
-            letters.add(connection, f"event {each.delivery.id}", letter, now)
+        if isinstance(each.event, ParticipantTold):
+            people.append(each)
+        elif each.event is not None:
+            _alone(folding, each, now)
+    try:
+        with connection.begin_nested():
+            folding.participants([each.event for each in people if isinstance(each.event, ParticipantTold)])
+    except UNFOLDABLE:
+        for each in people:
+            _alone(folding, each, now)
     enqueue(connection, list(folding.follow.values()))
 
 
