@@ -143,9 +143,9 @@ class Connectors:
         the run.
         """
         from tajo import app
+        from tajo.core.problems import error_of
         from tajo.workflows.request import a_copy, carry_out, preview, read_request
         from tajo.workflows.services import utc_now
-        from tajo.workflows.sync import error_of
 
         _only_zoom(connector)
         request = read_request(since=since, until=until, meeting=meeting, webinar=webinar, now=utc_now())

@@ -17,13 +17,13 @@ from tajo.config.model import Config
 from tajo.connectors.zoom.api import oauth
 from tajo.connectors.zoom.api.auth import ORIGIN, RENEW_AT, Token, basic
 from tajo.core.errors import CredentialError, TajoError, TransientError
+from tajo.core.problems import error_of, problem_of
 from tajo.http import Http, Reply
 from tajo.store import signins
 from tajo.store.database import Database
 from tajo.store.keys import Vault
 from tajo.store.signins import Known, Pair
 from tajo.workflows.services import utc_now
-from tajo.workflows.sync import error_of, problem_of
 
 T = TypeVar("T")
 
