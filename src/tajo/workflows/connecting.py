@@ -22,9 +22,7 @@ async def connect(services: Services) -> dict[str, Any]:
     CredentialError naming every missing scope; ConfigError for a type that clashes or a list number nobody has.
     """
     token = await services.tokens.token()
-    sync = services.connector.sync
-    features = [name for name in READ if getattr(sync, name)]
-    if lacking := missing(token.scopes, features):
+    if lacking := missing(token.scopes, features(services), token.level):
         scopes = list(dict.fromkeys(needed.granular for needed in lacking.values()))
         raise CredentialError(
             f"the Zoom app lacks the scopes {', '.join(scopes)}",
@@ -47,6 +45,11 @@ async def connect(services: Services) -> dict[str, Any]:
         at = services.clock().isoformat()
         await services.database.write(notes.put, CONNECTED, at)
     return {"connector": "zoom", "connected_at": at, "created_attributes": created, "created_lists": lists}
+
+
+def features(services: Services) -> list[str]:
+    """The families that are read, as far as they are switched on."""
+    return [name for name in READ if getattr(services.connector.sync, name)]
 
 
 async def status(database: Database) -> dict[str, Any]:

@@ -129,8 +129,9 @@ async def _held_by_me(
         rows = await _listed(zoom, replace(me, id=users.ME), Kind.WEBINAR, listing="scheduled")
         for each in {row.id: row for row in rows if row.id}.values():
             planned = timedelta(minutes=each.duration_min)
-            for past_one in await zoom.send(past.webinar_instances(each.id)):
-                found.add(_as_planned(each.id, past_one, planned, each.topic, me.email))
+            with suppress(NotReady, WrongKind):  # nothing held yet
+                for told in await zoom.send(past.webinar_instances(each.id)):
+                    found.add(_as_planned(each.id, told, planned, each.topic, me.email))
         if window.since < (now - MONTH).date():
             found.notes.append("Zoom lists a user's webinars for some 30 days: name older ones with --webinar")
 

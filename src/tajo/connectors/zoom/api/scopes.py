@@ -105,11 +105,8 @@ _FOR_A_USER: Mapping[str, tuple[str, ...]] = MappingProxyType(
 def needs(features: Iterable[str], level: Level = "account") -> dict[str, Needed]:
     """The least that these features need of a token of this level: origin → scopes, in the order of the table."""
     wanted = frozenset(features)
-    return {
-        origin: needed.at(level)
-        for origin, needed in SCOPES.items()
-        if wanted.intersection(_for(origin, needed, level))
-    }
+    rows = ((origin, needed) for origin, needed in SCOPES.items() if wanted.intersection(_for(origin, needed, level)))
+    return {origin: needed.at(level) for origin, needed in rows}
 
 
 def _for(origin: str, needed: Needed, level: Level) -> tuple[str, ...]:

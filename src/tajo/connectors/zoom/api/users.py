@@ -52,7 +52,7 @@ def list_users(
 
 
 def user(user_id: str) -> Call[User]:
-    """One user by id or e-mail, or "me" with a user's sign-in. RejectedError (1001) when not in the account, (1120) while invited.
+    """One user by id or e-mail, or "me". RejectedError (1001) when not in the account, (1120) while invited.
 
     Light. Scope user:read:user:admin, or user:read:admin.
     """
