@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from tajo.brevo.api import client as brevo_client
 from tajo.config.model import Config
 from tajo.connectors.zoom.api import client as zoom_client
@@ -38,13 +40,29 @@ def open_database(config: Config) -> Database:
 
 def open_inbox(config: Config) -> Database:
     """Where deliveries are kept: on SQLite a file of its own beside the database, on Postgres the database itself."""
-    url = config.require("database_url")
-    if url.startswith("sqlite:///"):
-        path = Path(url.removeprefix("sqlite:///"))
-        url = f"sqlite:///{path.with_name(f'{path.stem}-inbox{path.suffix}')}"
-    database = Database(url, every_commit=True, patience_s=1.0)
+    database = Database(_inbox_url(config), every_commit=True, patience_s=1.0)
     database.write_now(inbox.metadata.create_all)
     return database
+
+
+def _inbox_url(config: Config) -> str:
+    url = config.require("database_url")
+    if not url.startswith("sqlite:///"):
+        return url
+    path = Path(url.removeprefix("sqlite:///"))
+    return f"sqlite:///{path.with_name(f'{path.stem}-inbox{path.suffix}')}"
+
+
+def inbox_if_any(config: Config) -> Database | None:
+    """Where deliveries are kept, for looking; None where no service has kept one yet."""
+    url = _inbox_url(config)
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
+        return None
+    database = Database(url)
+    if database.read_now(lambda connection: sa.inspect(connection).has_table(inbox.inbox.name)):
+        return database
+    database.close()
+    return None
 
 
 def database_if_any(config: Config) -> Database | None:
@@ -129,10 +147,12 @@ async def services(
         Http(config.brevo.api_url, app=brevo_app) as brevo,
     ):
         tokens: Tokens
+        own: Tokens | None = None
         if signed_in:
             tokens = UserTokens(sign_ins(config, keeper, clock=clock, zoom_app=zoom_app))
+            own = _tokens(config, oauth, clock, account_id="")
         else:
-            tokens = _tokens(config, oauth, clock)
+            tokens = _tokens(config, oauth, clock, account_id=config.require("connectors.zoom.account_id"))
         yield Services(
             config=config,
             database=database,
@@ -142,6 +162,8 @@ async def services(
             progress=told.progress,
             clock=clock,
             answered=told.answered,
+            own_zoom=_zoom(config, api, own, gates, told) if own else None,
+            own_tokens=own,
         )
 
 
@@ -159,9 +181,9 @@ class _Told:
             self.answered[vendor] = self.clock()
 
 
-def _tokens(config: Config, oauth: Http, clock: Callable[[], datetime]) -> TokenSource:
-    account, client, secret = (config.require(f"connectors.zoom.{name}") for name in ZOOM_NEEDS)
-    return TokenSource(oauth, account_id=account, client_id=client, client_secret=secret, clock=clock)
+def _tokens(config: Config, oauth: Http, clock: Callable[[], datetime], *, account_id: str) -> TokenSource:
+    client, secret = (config.require(f"connectors.zoom.{name}") for name in SIGN_IN_NEEDS)
+    return TokenSource(oauth, account_id=account_id, client_id=client, client_secret=secret, clock=clock)
 
 
 def _zoom(config: Config, api: Http, tokens: Tokens, gates: Gates, told: _Told) -> zoom_client.ZoomClient:

@@ -278,6 +278,13 @@ def counts(connection: sa.Connection) -> tuple[dict[str, int], datetime | None]:
     return states, oldest
 
 
+def last_of(connection: sa.Connection, event: str, state: str) -> datetime | None:
+    """When the newest delivery of this event that is in this state came."""
+    mine = (inbox.c.event == event) & (inbox.c.state == state)
+    found: datetime | None = connection.execute(sa.select(sa.func.max(inbox.c.received_at)).where(mine)).scalar()
+    return found
+
+
 def told_of(connection: sa.Connection, uuid: str, event: str) -> bool:
     """Whether any delivery of this event about this instance came."""
     found = connection.execute(sa.select(inbox.c.id).where(inbox.c.uuid == uuid, inbox.c.event == event).limit(1))

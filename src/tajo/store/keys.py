@@ -114,6 +114,11 @@ class Vault:
     def source(self) -> str:
         return VARIABLE if self.file is None else str(self.file)
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a key, usable or not."""
+        return self.file is None or self.file.exists()
+
     def keyring(self, *, create: bool = False) -> Keyring:
         """The keys. With `create` a missing `tajo.key` is made, readable for its owner only; else ConfigError."""
         if self.file is None:

@@ -54,7 +54,8 @@ class TokenSource:
     """The account's token: cached, renewed at 80 % of its life by one request, however many callers wait for it.
 
     Zoom has at times ended older tokens when it issued a new one, so there is never a second request beside the
-    first. `clock` tells aware UTC. For one event loop.
+    first. `clock` tells aware UTC. Without `account_id` the app acts for itself, which is good for its event
+    subscriptions only. For one event loop.
     """
 
     def __init__(
@@ -113,7 +114,9 @@ class TokenSource:
 
 
 def token_request(account_id: str) -> dict[str, str]:
-    """The form of a token request. In the body: some accounts answered 400 to the same in the query."""
+    """The form of a token request; "" is the app itself. In the body: some accounts refused the same in the query."""
+    if not account_id:
+        return {"grant_type": "client_credentials"}
     return {"grant_type": "account_credentials", "account_id": account_id}
 
 
