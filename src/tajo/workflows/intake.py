@@ -113,7 +113,7 @@ class Fold:
 
     def apply(self, opened: Opened) -> None:
         event = opened.event
-        if event is not None and self.removed_at is not None and event.at <= self.removed_at:
+        if self._is_of_before(event):
             opened.state, opened.reason = IGNORED, leaving.REMOVED  # however late it comes
             return
         if isinstance(event, SessionTold):
@@ -129,6 +129,12 @@ class Fold:
             self._deauthorized(event, opened)
         elif isinstance(event, RecorderTold):
             pass  # kept and shown in the inbox; nothing follows
+
+    def _is_of_before(self, event: Event | None) -> bool:
+        """Of before the app was removed. The removal itself may be folded twice: the inbox is another file."""
+        if event is None or isinstance(event, Deauthorized) or self.removed_at is None:
+            return False
+        return event.at <= self.removed_at
 
     def _then(self, name: str, subject: str, session: str, *arguments: Any, delay: timedelta = timedelta()) -> None:
         id_ = f"{name}:{subject}"
