@@ -143,9 +143,9 @@ class Connectors:
         the run.
         """
         from tajo import app
+        from tajo.core.problems import error_of
         from tajo.workflows.request import a_copy, carry_out, preview, read_request
         from tajo.workflows.services import utc_now
-        from tajo.workflows.sync import error_of
 
         _only_zoom(connector)
         request = read_request(since=since, until=until, meeting=meeting, webinar=webinar, now=utc_now())
@@ -171,11 +171,14 @@ class Connectors:
         return await connecting.status(self._client.database(self._client.config()))
 
     async def disconnect(self, connector: str) -> bool:
-        """Forget the connection; whether there was one."""
+        """Forget the connection, and revoke a user's sign-in; whether there was one."""
+        from tajo import app
         from tajo.workflows import connecting
 
         _only_zoom(connector)
-        return await connecting.disconnect(self._client.database(self._client.config()))
+        config = self._client.config()
+        there, _ = await connecting.disconnect(app.sign_ins(config, self._client.database(config)))
+        return there
 
 
 class Contacts:

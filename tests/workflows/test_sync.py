@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from tajo.connectors.zoom.api.errors import NotReady, ScopeMissing
 from tajo.core.errors import ConfigError, CredentialError, RejectedError, TajoError, TransientError, UsageError
 from tajo.core.facts import Kind
+from tajo.core.problems import error_of, problem_of
 from tajo.simulators.faults import Fault
 from tajo.simulators.world import Stage, World, month
 from tajo.store import budgets, runs
@@ -19,7 +20,7 @@ from tajo.store.database import Database
 from tajo.store.tables import occurrences, roster
 from tajo.workflows import finding
 from tajo.workflows.engine import Engine
-from tajo.workflows.sync import dry_run, error_of, exit_code, problem_of, sync_workflow
+from tajo.workflows.sync import dry_run, exit_code, sync_workflow
 
 pytestmark = pytest.mark.anyio
 

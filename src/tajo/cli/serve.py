@@ -76,7 +76,8 @@ class Service:
             stack.callback(box.database.close)
             stack.callback(box.close)
             metrics = Metrics()
-            asgi, web = build(database, box, secrets=self._secrets, clock=utc_now, metrics=metrics)
+            sign_ins = app.sign_ins(self.config, database)
+            asgi, web = build(database, box, secrets=self._secrets, clock=utc_now, metrics=metrics, sign_ins=sign_ins)
             if worker:
                 await stack.enter_async_context(self._worker(database, box.database, "serve", metrics))
             server = Server(

@@ -102,7 +102,8 @@ async def _events(services: Any, summary: dict[str, Any], *, ask: bool) -> dict[
 
 def finish(summary: dict[str, Any], as_json: bool) -> int:
     """Print a run's summary; its exit code. A problem that stopped it is raised as the error that it was."""
-    from tajo.workflows.sync import error_of, exit_code
+    from tajo.core.problems import error_of
+    from tajo.workflows.sync import exit_code
 
     if "problem" in summary:
         if as_json:

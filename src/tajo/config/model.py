@@ -99,6 +99,11 @@ class Config(Part):
         return self._source.name
 
     @property
+    def variables(self) -> Mapping[str, str]:
+        """The environment as it was read, with what `.env` adds; secrets among it."""
+        return self._source.variables
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What works but should not stay, one line each."""
         return self._source.warnings

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import queue
 import threading
 from collections.abc import Iterable, Sequence
@@ -321,3 +322,37 @@ def counts(connection: sa.Connection) -> tuple[dict[str, int], datetime | None]:
     )
     oldest = connection.execute(sa.select(sa.func.min(inbox.c.received_at)).where(inbox.c.state == WAITING)).scalar()
     return states, oldest
+
+
+def forget_account(connection: sa.Connection, account_id: str, why: str) -> int:
+    """Drop the bodies of an account's deliveries ("" is everybody's) and what they were about; how many.
+
+    Those that nobody has handled yet are ignored for the given reason.
+    """
+    statement = sa.select(inbox.c.id, inbox.c.body, inbox.c.state).where(inbox.c.body.is_not(None))
+    if connection.dialect.name == "postgresql":
+        statement = statement.with_for_update(skip_locked=True)  # what another worker holds it folds, and ignores
+    mine = [(row.id, row.state) for row in connection.execute(statement) if _is_of(row.body, account_id)]
+    nothing = {"body": None, "uuid": "", "participant_uuid": "", "registrant_id": "", "meaning": ""}
+    for start in range(0, len(mine), 500):
+        chunk = mine[start : start + 500]
+        ids, waits = [id_ for id_, _ in chunk], [id_ for id_, state in chunk if state == WAITING]
+        connection.execute(sa.update(inbox).where(inbox.c.id.in_(ids)).values(nothing))
+        connection.execute(sa.update(inbox).where(inbox.c.id.in_(waits)).values(state=IGNORED, reason=why))
+    return len(mine)
+
+
+def _is_of(body: bytes, account_id: str) -> bool:
+    try:
+        told = json.loads(body)
+        payload = told.get("payload") if isinstance(told, dict) else None
+    except (ValueError, RecursionError):
+        return not account_id
+    return not account_id or (isinstance(payload, dict) and payload.get("account_id") == account_id)
+
+
+def last_of(connection: sa.Connection, event: str, state: str) -> datetime | None:
+    """When the newest delivery of this event that is in this state came."""
+    mine = (inbox.c.event == event) & (inbox.c.state == state)
+    found: datetime | None = connection.execute(sa.select(sa.func.max(inbox.c.received_at)).where(mine)).scalar()
+    return found

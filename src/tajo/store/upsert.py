@@ -39,7 +39,7 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mappin
     """
     if connection.dialect.name != "sqlite":
         statement = insert(connection, table).on_conflict_do_nothing(index_elements=[unique])
-        return max(connection.execute(statement, list(rows)).rowcount, 0)
+        return len(connection.execute(statement.returning(table.c[unique]), list(rows)).all())
     names = list(rows[0])
     readers = [_for_database(table.c[name], connection.dialect) for name in names]
     new = 0
@@ -47,7 +47,7 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mappin
         chunk = rows[start : start + AT_ONCE]
         values = [read(row[name]) for row in chunk for name, read in zip(names, readers, strict=True)]
         places = ", ".join(["(" + ", ".join("?" * len(names)) + ")"] * len(chunk))
-        text = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES {places} ON CONFLICT ({unique}) DO NOTHING"
+        text = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES {places} ON CONFLICT ({unique}) DO NOTHING"  # noqa: S608 - names of our own tables
         new += connection.exec_driver_sql(text, tuple(values)).rowcount
     return new
 

@@ -18,8 +18,10 @@ from tajo.store import effects, heartbeats, inbox, letters, notes
 from tajo.store.database import Database
 from tajo.store.inbox import Inbox
 from tajo.web.metrics import Metrics
+from tajo.web.oauth import callback
 from tajo.web.webhook import ZoomWebhook
 from tajo.workflows.jobs import alive
+from tajo.workflows.signin import SignIns
 from tajo.workflows.sync import RECOVERED
 from tajo.workflows.worker import waiting_since
 
@@ -48,8 +50,12 @@ def build(
     secrets: Callable[[], Sequence[str]],
     clock: Callable[[], datetime],
     metrics: Metrics,
+    sign_ins: SignIns | None = None,
 ) -> tuple[Starlette, Web]:
-    """The ASGI application; mount it under any server. `secrets` gives the webhook's secrets, the current one first."""
+    """The ASGI application; mount it under any server. `secrets` gives the webhook's secrets, the current one first.
+
+    `sign_ins` finishes users' sign-ins with Zoom; without it there is no such route.
+    """
     web = Web(database, inbox_, metrics, clock, ZoomWebhook(inbox_, secrets, clock, metrics))
     routes = [
         Route("/webhooks/zoom", web.webhook, methods=None),
@@ -57,6 +63,7 @@ def build(
         Route("/readyz", ready),
         Route("/metrics", figures),
     ]
+    routes += [callback(sign_ins)] if sign_ins is not None else []
     app = Starlette(routes=routes)
     app.state.web = web
     return app, web

@@ -6,7 +6,7 @@ people joining) only touch tables; workflows are one a session, and have ids tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,6 +34,7 @@ from tajo.core.sightings import Sighting
 from tajo.store import facts, inbox, letters, recordings, sightings
 from tajo.store.inbox import DUPLICATE, FAILED, HANDLED, IGNORED, QUARANTINED, Delivery
 from tajo.store.recordings import Recorded
+from tajo.workflows import leaving
 from tajo.workflows.engine import FollowUp
 
 BATCH = 500
@@ -102,10 +103,19 @@ class Fold:
 
     connection: sa.Connection
     settle_after: timedelta
+    account_id: str = ""
     follow: dict[str, FollowUp] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)  # accounts that removed the app
+    removed_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.removed_at = leaving.removed_at(self.connection)
 
     def apply(self, opened: Opened) -> None:
         event = opened.event
+        if self.is_of_before(event):
+            opened.state, opened.reason = IGNORED, leaving.REMOVED  # however late it comes
+            return
         if isinstance(event, SessionTold):
             self._session(event)
         elif isinstance(event, ParticipantTold):
@@ -115,7 +125,7 @@ class Fold:
         elif isinstance(event, RecordingTold):
             self._recording(event)
         elif isinstance(event, Deauthorized):
-            self._deauthorized(event)
+            self._deauthorized(event, opened)
         elif isinstance(event, RecorderTold):
             pass  # kept and shown in the inbox; nothing follows
 
@@ -124,6 +134,12 @@ class Fold:
         sightings.add(self.connection, [_sighting(each) for each in told])
         for kind, session_id in sorted({(each.kind, each.session_id) for each in told}):
             self._know(kind, session_id)
+
+    def is_of_before(self, event: Event | None) -> bool:
+        """Of before the app was removed. The removal itself may be folded twice: the inbox is another file."""
+        if event is None or isinstance(event, Deauthorized) or self.removed_at is None:
+            return False
+        return event.at <= self.removed_at
 
     def _then(self, name: str, subject: str, session: str, *arguments: Any, delay: timedelta = timedelta()) -> None:
         id_ = f"{name}:{subject}"
@@ -186,11 +202,18 @@ class Fold:
             session = f"{kind}:{recording.id}"
             self._then("recorded", recording.uuid, session, kind.value, recording.id, recording.uuid)
 
-    def _deauthorized(self, told: Deauthorized) -> None:
+    def _deauthorized(self, told: Deauthorized, opened: Opened) -> None:
+        """The tokens are dead and the account's data has to go; `left` says whose bodies have to leave the inbox."""
+        if not leaving.leave(self.connection, told, self.account_id):
+            opened.state, opened.reason = IGNORED, "of another account or user, or older than the last connection"
+            return
+        self.follow.clear()
+        self.left.add(told.account_id)
+        self.removed_at = told.at
         error = CredentialError(
             "the Zoom app was removed from the account: its tokens are dead",
             origin="zoom.webhook.app_deauthorized",
-            hint="install the app again, then run `tajo connectors connect zoom`",
+            hint="what was read is deleted; install the app again, then run `tajo connectors connect zoom`",
         )
         letters.add(self.connection, "zoom", error, told.at)
 
@@ -230,25 +253,47 @@ Enqueue = Callable[[sa.Connection, Sequence[FollowUp]], None]
 
 
 def fold(
-    connection: sa.Connection, opened: Sequence[Opened], *, settle_after: timedelta, enqueue: Enqueue, now: datetime
-) -> None:
-    """Fold a batch and enqueue what follows, in one transaction. An event that cannot be folded fails alone."""
+    connection: sa.Connection,
+    opened: Sequence[Opened],
+    *,
+    settle_after: timedelta,
+    enqueue: Enqueue,
+    now: datetime,
+    account_id: str = "",
+) -> set[str]:
+    """Fold a batch and enqueue what follows, in one transaction. An event that cannot be folded fails alone.
+
+    `account_id` is the configured one. Returns the accounts that removed the app: see `mark`.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('tajo:fold'))"))
-    folding = Fold(connection, settle_after)
+    folding = Fold(connection, settle_after, account_id)
     people: list[Opened] = []
     for each in opened:
         if isinstance(each.event, ParticipantTold):
             people.append(each)
         elif each.event is not None:
             _alone(folding, each, now)
+    for each in people:
+        if folding.is_of_before(each.event):
+            each.state, each.reason = IGNORED, leaving.REMOVED
     try:
         with connection.begin_nested():
-            folding.participants([each.event for each in people if isinstance(each.event, ParticipantTold)])
+            folding.participants(
+                [e.event for e in people if e.state != IGNORED and isinstance(e.event, ParticipantTold)]
+            )
     except UNFOLDABLE:
         for each in people:
             _alone(folding, each, now)
     enqueue(connection, list(folding.follow.values()))
+    return folding.left
+
+
+def mark(connection: sa.Connection, opened: Sequence[Opened], left: Iterable[str], now: datetime) -> None:
+    """Record in the inbox what became of a batch, and drop the bodies of the accounts that left."""
+    inbox.mark(connection, [each.row(now) for each in opened])
+    for account_id in left:
+        inbox.forget_account(connection, account_id, leaving.REMOVED)
 
 
 def take(connection: sa.Connection) -> tuple[list[Opened], dict[str, int]]:

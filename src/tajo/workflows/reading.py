@@ -159,7 +159,8 @@ async def _with_zone(services: Services, session: Session) -> Session:
         return session
     if host not in services.zones:
         try:
-            services.zones[host] = (await services.zoom.send(users.user(host))).timezone
+            who = users.ME if await services.zoom.only_me() else host
+            services.zones[host] = (await services.zoom.send(users.user(who))).timezone
         except (RejectedError, ScopeMissing):
             services.zones[host] = ""
     return replace(session, time_zone=services.zones[host])

@@ -18,7 +18,7 @@ import anyio.to_thread
 from tajo.core.errors import UsageError
 from tajo.store import runs
 from tajo.store.copy import copy_into
-from tajo.store.database import Database
+from tajo.store.database import Database, existing
 from tajo.workflows import connecting, jobs, live, sweep, sync  # noqa: F401 - so that the engine knows their workflows
 from tajo.workflows.engine import Engine
 from tajo.workflows.progress import Counter
@@ -186,20 +186,3 @@ async def a_copy(url: str, *, rows: bool = True) -> AsyncIterator[tuple[Database
             target.close()
             if original is not None:
                 original.close()
-
-
-def existing(url: str) -> Database | None:
-    """The database, if it is there and of this version; nothing is created or migrated."""
-    path = url.removeprefix("sqlite:///")
-    if url.startswith("sqlite:///") and not Path(path).is_file():
-        return None
-    database = Database(url)
-    try:
-        if database.is_current():
-            return database
-        database.refuse_newer()
-    except BaseException:
-        database.close()
-        raise
-    database.close()
-    return None

@@ -44,6 +44,8 @@ class Services:
     schema: Schema | None = None  # what the Brevo account declares, once it has been read
     given_up_on_zoom: bool = False  # a call was tried for a minute in vain, while nothing else was answered
     zones: dict[str, str] = field(default_factory=dict)  # host → time zone, as far as it was asked for
+    own_zoom: ZoomClient | None = None  # the app's own access, where `zoom` has a user's
+    own_tokens: Tokens | None = None
     noted: dict[str, None] = field(default_factory=dict)  # what the operator should know of this run, once each
     holder: str = "sync"  # the role that this process holds: effects are claimed in its name
     started_at: datetime = field(default_factory=utc_now)

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from datetime import datetime
 from functools import partial
 from typing import Any
 
-from tajo.core.errors import (
-    ConfigError,
-    ContractError,
-    CredentialError,
-    RejectedError,
-    TajoError,
-    TransientError,
-    UsageError,
-)
+from tajo.core.errors import CredentialError, RejectedError, TajoError, TransientError
 from tajo.core.facts import Kind
 from tajo.core.outcome import Outcome, Readiness
+from tajo.core.problems import problem_of
 from tajo.store import letters, notes, rosters, runs
 from tajo.workflows import delivering, finding, reading
 from tajo.workflows.engine import Durable, Engine, Inline, Steps, workflow
@@ -96,37 +88,6 @@ def _caught(work: Callable[..., Awaitable[Json]]) -> Callable[..., Awaitable[Jso
 def _raise_if_failed(result: Json) -> None:
     if isinstance(result, dict) and "failed" in result:
         raise StoppedError(result["failed"])
-
-
-def problem_of(error: TajoError) -> dict[str, Any]:
-    retry_at = error.retry_at if isinstance(error, TransientError) else None
-    return {
-        "kind": type(error).__name__,
-        "exit": error.exit_code,
-        "message": error.message,
-        "origin": error.origin,
-        "hint": error.hint,
-        "retry_at": retry_at.isoformat() if retry_at else None,
-    }
-
-
-_KINDS: tuple[type[TajoError], ...] = (
-    UsageError,
-    ConfigError,
-    CredentialError,
-    TransientError,
-    RejectedError,
-    ContractError,
-)
-
-
-def error_of(problem: Mapping[str, Any]) -> TajoError:
-    """The error that a recorded problem was: of the class with its exit code."""
-    kind = next((each for each in _KINDS if each.exit_code == problem["exit"]), TajoError)
-    error = kind(problem["message"], origin=problem["origin"], hint=problem["hint"])
-    if isinstance(error, TransientError) and problem.get("retry_at"):
-        error.retry_at = datetime.fromisoformat(problem["retry_at"])
-    return error
 
 
 async def _pause(services: Services, run_id: str, problem: Mapping[str, Any]) -> Json:

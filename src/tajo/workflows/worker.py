@@ -99,8 +99,8 @@ class Worker:
             now = self._services.clock()
             intake.drop_duplicates(opened, known)
             # Two files, so two transactions: a crash between them folds the batch again, which changes nothing.
-            await self._services.database.write(self._fold, opened, now)
-            await self._inbox.write(inbox.mark, [each.row(now) for each in opened])
+            left = await self._services.database.write(self._fold, opened, now)
+            await self._inbox.write(intake.mark, opened, left, now)
         return len(opened)
 
     def _all_in_one(self, connection: sa.Connection) -> int:
@@ -108,12 +108,19 @@ class Worker:
         opened, known = intake.take(connection)
         now = self._services.clock()
         intake.drop_duplicates(opened, known)
-        self._fold(connection, opened, now)
-        inbox.mark(connection, [each.row(now) for each in opened])
+        left = self._fold(connection, opened, now)
+        intake.mark(connection, opened, left, now)
         return len(opened)
 
-    def _fold(self, connection: sa.Connection, opened: Sequence[intake.Opened], now: datetime) -> None:
-        intake.fold(connection, opened, settle_after=self._services.settle.after, enqueue=self._enqueue, now=now)
+    def _fold(self, connection: sa.Connection, opened: Sequence[intake.Opened], now: datetime) -> set[str]:
+        return intake.fold(
+            connection,
+            opened,
+            settle_after=self._services.settle.after,
+            enqueue=self._enqueue,
+            now=now,
+            account_id=self._services.connector.account_id or "",
+        )
 
     def _enqueue(self, connection: sa.Connection, wanted: Sequence[FollowUp]) -> None:
         """In batch mode webhooks only fill the tables; the sweep does the rest."""

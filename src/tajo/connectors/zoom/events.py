@@ -95,6 +95,7 @@ class Deauthorized:
 
     at: datetime
     account_id: str
+    user_id: str
     client_id: str
 
 
@@ -303,7 +304,7 @@ def _recorder(at: datetime, payload: Fields) -> Event:
 
 
 def _deauthorized(at: datetime, payload: Fields) -> Event:
-    return Deauthorized(at, text(payload, "account_id"), text(payload, "client_id"))
+    return Deauthorized(at, text(payload, "account_id"), text(payload, "user_id"), text(payload, "client_id"))
 
 
 def _of_both(make: Callable[[Kind], Callable[[datetime, Fields], Event]], name: str) -> dict[str, Any]:
