@@ -14,7 +14,7 @@ import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from functools import partial, wraps
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, SetWorkflowID
 from dbos import DBOSPortableJSONSerializer as Serializer  # the default one pickles
 
+from tajo import logs
 from tajo.core.errors import TajoError
 from tajo.store.database import Database, named_failures
 
@@ -212,7 +213,20 @@ def _options(each: FollowUp) -> EnqueueOptions:
 
 def workflow(name: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Mark a coroutine function as a durable workflow of this name; names outlive versions of the code."""
-    return DBOS.workflow(name=name, max_recovery_attempts=1000)
+    durable = DBOS.workflow(name=name, max_recovery_attempts=1000)
+
+    def mark(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        async def told(*args: Json, **kwargs: Json) -> Json:
+            try:
+                return await function(*args, **kwargs)
+            except Exception as error:
+                logs.say_crash("workflow.crashed", error, name=name)
+                raise
+
+        return durable(told)
+
+    return mark
 
 
 def _config(database: Database, role: str, *, live: bool) -> DBOSConfig:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from tajo import logs
 from tajo.core import announce as core
 from tajo.core.announce import Quiet, Told
 from tajo.core.contact import Entry
@@ -53,6 +54,7 @@ async def _attempt(name: str, work: Any, kind: Kind, session_id: str, attempt: i
     services: Services = Engine.services
     steps: Steps = Durable()
     result = await steps.run(name, partial(_caught, services, work), kind.value, session_id, *more)
+    _log(name, f"{kind.value}:{session_id}", attempt, result)
     if "again_in_s" in result and attempt < MOST_ATTEMPTS:
         await steps.run(
             "again", partial(_again, name), kind.value, session_id, [*more, attempt + 1], result["again_in_s"]
@@ -60,20 +62,35 @@ async def _attempt(name: str, work: Any, kind: Kind, session_id: str, attempt: i
     return result
 
 
+def _log(name: str, session: str, attempt: int, result: Mapping[str, Any]) -> None:
+    figures = {**(result.get("events") or {}), **result, "name": name, "session": session, "attempt": attempt}
+    how = "failed" if "error" in result else "waits" if "again_in_s" in result else "done"
+    logs.say(f"follow_up.{how}", **figures)
+
+
 async def _caught(services: Services, work: Any, kind: str, session_id: str, *more: Json) -> Json:
     try:
         result: Json = await work(Kind(kind), session_id, *more)
     except TransientError as error:
-        return {"problem": error.line(), "again_in_s": _delay(services, error).total_seconds()}
+        return _failed(error) | {"again_in_s": _delay(services, error).total_seconds()}
     except (RejectedError, ContractError) as error:
         await services.database.write(letters.add, f"{kind} {session_id}", error, services.clock())
-        return {"problem": error.line()}
+        return _failed(error)
     except TajoError as error:
         # Access or configuration: nothing is lost, somebody has to mend it; asked again in the meantime.
         await services.database.write(letters.add, f"{kind} {session_id}", error, services.clock())
-        return {"problem": error.line(), "again_in_s": 600.0}
+        return _failed(error) | {"again_in_s": 600.0}
     await services.database.write(letters.resolve, [f"{kind} {session_id}"], services.clock())
     return result
+
+
+def _failed(error: TajoError) -> Json:
+    return {
+        "problem": error.line(),
+        "error": type(error).__name__,
+        "origin": error.origin or None,
+        "exit": error.exit_code,
+    }
 
 
 def _delay(services: Services, error: TransientError) -> timedelta:

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from tajo import logs
 from tajo.core.errors import (
     ConfigError,
     ContractError,
@@ -133,6 +134,8 @@ async def _pause(services: Services, run_id: str, problem: Mapping[str, Any]) ->
     again = problem["exit"] in (CredentialError.exit_code, TransientError.exit_code)
     state = runs.PAUSED if again else runs.DONE
     await services.database.write(runs.end, run_id, state, {"problem": problem}, services.clock())
+    run = await services.database.read(runs.load, run_id)
+    logs.say_problem(f"{_kind(run)}.stopped", problem, run=run_id)
     return {"problem": dict(problem)}
 
 
@@ -167,7 +170,12 @@ async def _close(services: Services, run_id: str, found: Json, read: list[Json],
     kept = {name: value for name, value in summary.items() if name not in ("writes", "occurrences", "review")}
     state = runs.PAUSED if retry else runs.DONE
     await services.database.write(runs.end, run_id, state, kept, now)
+    logs.say(f"{_kind(run)}.done", **(summary.get("events") or {}) | summary)
     return summary
+
+
+def _kind(run: runs.Run) -> str:
+    return "sweep" if run.request.get("sweep") else "sync"
 
 
 def _told(each: rosters.Held) -> Json:
