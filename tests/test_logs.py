@@ -219,7 +219,7 @@ def test_libraries_are_heard_without_their_text() -> None:
         try:
             fail(ADDRESS)
         except ValueError:
-            logging.getLogger("dbos").exception(ADDRESS)
+            logging.getLogger("granian").exception(ADDRESS)
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             logging.captureWarnings(True)
@@ -229,7 +229,12 @@ def test_libraries_are_heard_without_their_text() -> None:
         thread.join()
     assert ADDRESS not in err.getvalue()
     told = [json.loads(each) for each in err.getvalue().splitlines()]
-    assert [each.get("logger", each["event"]) for each in told] == ["asyncio", "dbos", "py.warnings", "service.crashed"]
+    assert [each.get("logger", each["event"]) for each in told] == [
+        "asyncio",
+        "granian",
+        "py.warnings",
+        "service.crashed",
+    ]
     assert (told[1]["severity"], told[1]["error"]) == ("ERROR", "ValueError")
 
 

@@ -128,12 +128,11 @@ class ZoomConfig(Part):
     debug: bool = Field(default=False, description="Log everything, as with log_level: verbose.")
     log_level: LogLevel = Field(
         default="info",
-        description="How much is logged, on stderr: by `tajo serve` and `tajo worker`; by `tajo sync` only when verbose.",
+        description="How much `tajo serve` and `tajo worker` log on stderr; `tajo sync` logs only when verbose.",
     )
     log_webhooks: bool = Field(
         default=False,
-        description="Log every received webhook, whatever the level: its body with everything masked that could tell of "
-        "a person.",
+        description="Log every received webhook, whatever the level: its body, and `***` for what could tell of people.",
     )
     plan: Literal["free", "pro", "business"] = Field(
         default="pro",
