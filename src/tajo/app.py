@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tajo import logs
 from tajo.brevo.api import client as brevo_client
@@ -23,6 +23,9 @@ from tajo.store.database import Database
 from tajo.workflows.budgets import BrevoBudget, Gates, ZoomBudget
 from tajo.workflows.progress import Counter, Progress
 from tajo.workflows.services import SILENCE, Services, utc_now
+
+if TYPE_CHECKING:
+    from tajo.workflows.request import Request
 
 ZOOM_NEEDS = ("account_id", "client_id", "client_secret")
 
@@ -100,6 +103,18 @@ async def services(
             clock=clock,
             answered=told.answered,
         )
+
+
+async def preview(config: Config, request: Request, *, progress: Progress | None = None) -> dict[str, Any]:
+    """What the request would write, on a copy of the configured database."""
+    from tajo.workflows.request import a_copy
+    from tajo.workflows.request import preview as dry_run
+
+    async with (
+        a_copy(config.require("database_url")) as (copy, original),
+        services(config, copy, progress=progress, budgets=original) as edges,
+    ):
+        return await dry_run(edges, request)
 
 
 class _Told:

@@ -47,6 +47,8 @@ EVENTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "vendor.waits": (VERBOSE, ("why", "seconds")),
     "vendor.silent": (WARNING, ("vendor", "origin", "status", "seconds")),
     "vendor.back": (INFO, ("vendor", "seconds")),
+    "api.called": (VERBOSE, ("method", "route", "status", "ms")),
+    "api.refused": (INFO, ("status", "why", "times")),
     "library.said": (WARNING, ("logger", "severity", "error", "where")),
 }
 ABOUT_WEBHOOKS = ("webhook.handled", "webhook.body")  # what log_webhooks shows, whatever the level

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,13 @@ from tajo.config.model import Config
 from tajo.core.errors import TajoError
 from tajo.store.database import Database
 from tajo.store.inbox import Inbox
+from tajo.web.api import Api
 from tajo.web.app import Web, build
 from tajo.web.metrics import Metrics
+from tajo.workflows import connecting, request
 from tajo.workflows.engine import Engine
 from tajo.workflows.progress import Measured
-from tajo.workflows.services import utc_now
+from tajo.workflows.services import Services, utc_now
 from tajo.workflows.worker import Worker
 
 DRAIN_S = 20.0  # how long a stop waits for work that is under way
@@ -65,12 +68,15 @@ async def receiving(config: Config, *, worker: bool) -> AsyncIterator[Running]:
         stack.callback(box.database.close)
         stack.callback(box.close)
         metrics = Metrics()
-        asgi, web = build(database, box, secrets=lambda: _secrets(config), clock=utc_now, metrics=metrics)
+        api = Api(config, database, box, utc_now, _Edges(config, database, metrics))
+        stack.push_async_callback(api.close)
+        secrets = partial(_secrets, config)
+        asgi, web = build(database, box, secrets=secrets, clock=utc_now, metrics=metrics, api=api)
         failure = Failure()
         if worker:
             await stack.enter_async_context(_working(config, database, box.database, "serve", metrics, failure))
         stack.callback(web.close)
-        yield Running(_Guarded(asgi), web, failure)
+        yield Running(Guarded(asgi), web, failure)
 
 
 @asynccontextmanager
@@ -108,6 +114,24 @@ async def _working(
             await asyncio.wait({task})
 
 
+@dataclass
+class _Edges:
+    """What the HTTP API works with beside the database, made for each request: see `web.api.Edges`."""
+
+    config: Config
+    database: Database
+    metrics: Metrics
+
+    def services(self) -> AbstractAsyncContextManager[Services]:
+        return app.services(self.config, self.database, progress=Measured(self.metrics))
+
+    async def preview(self, asked: request.Request) -> dict[str, Any]:
+        return await app.preview(self.config, asked, progress=Measured(self.metrics))
+
+    async def disconnect(self) -> bool:
+        return await connecting.disconnect(self.database)
+
+
 def _secrets(config: Config) -> list[str]:
     webhook = config.connectors.zoom.webhook
     if not config.connectors.zoom.enabled:
@@ -115,7 +139,7 @@ def _secrets(config: Config) -> list[str]:
     return [each.get_secret_value() for each in (webhook.secret_token, webhook.previous_secret_token) if each]
 
 
-class _Guarded:
+class Guarded:
     """The application; an error that it did not expect is logged by its place and answered with 500, and no text."""
 
     def __init__(self, asgi: ASGIApp) -> None:
@@ -202,12 +226,14 @@ class Mountable:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def asgi_app(config: str | Path | Mapping[str, Any] | None = None, *, worker: bool = True) -> Mountable:
+def asgi_app(config: Config | str | Path | Mapping[str, Any] | None = None, *, worker: bool = True) -> Mountable:
     """The service for a server of your own: routes of `tajo serve`, and with `worker` what follows from webhooks.
 
     `config` is a path or a mapping with the keys of tajo.yml; without it `./tajo.yml` is read. One process has the
     worker; others of the same database are made with `worker=False`. ConfigError for what is wrong with it.
     """
+    if isinstance(config, Config):
+        return Mountable(config, worker=worker)
     if isinstance(config, Mapping):
         return Mountable(from_mapping(config), worker=worker)
     return Mountable(load(Path(config) if config is not None else None), worker=worker)

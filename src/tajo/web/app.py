@@ -11,12 +11,13 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from tajo.core.errors import TajoError
 from tajo.store import effects, heartbeats, inbox, letters, notes
 from tajo.store.database import Database
 from tajo.store.inbox import Inbox
+from tajo.web.api import Api
 from tajo.web.metrics import Metrics
 from tajo.web.webhook import ZoomWebhook
 from tajo.workflows.worker import alive, waiting_since
@@ -46,15 +47,20 @@ def build(
     secrets: Callable[[], Sequence[str]],
     clock: Callable[[], datetime],
     metrics: Metrics,
+    api: Api | None = None,
 ) -> tuple[Starlette, Web]:
-    """The ASGI application; mount it under any server. `secrets` gives the webhook's secrets, the current one first."""
+    """The ASGI application; mount it under any server. `secrets` gives the webhook's secrets, the current one first.
+
+    Without `api` there are no routes below /api/v1.
+    """
     web = Web(database, inbox_, metrics, clock, ZoomWebhook(inbox_, secrets, clock, metrics))
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/webhooks/zoom", web.webhook, methods=None),
         Route("/healthz", health),
         Route("/readyz", ready),
         Route("/metrics", figures),
     ]
+    routes += [api.mount()] if api is not None else []
     app = Starlette(routes=routes)
     app.state.web = web
     return app, web

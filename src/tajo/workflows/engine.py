@@ -115,6 +115,7 @@ class Engine:
     """
 
     services: Any = None
+    launched = False  # DBOS is one a process
 
     def __init__(self, database: Database, role: str, services: Any, *, live: bool = False) -> None:
         """`live`: also work on the queue of what follows from webhooks."""
@@ -126,8 +127,23 @@ class Engine:
         self._held = contextlib.ExitStack()
 
     async def __aenter__(self) -> Engine:
+        if Engine.launched:
+            raise BusyError(
+                "this process runs an engine already",
+                origin="engine",
+                hint="ask that service, with TajoClient(base_url=…), or use a process of its own",
+            )
         self._held.enter_context(role_lock(self._database, self._role))
+        Engine.launched = True
         Engine.services = self._services
+        try:
+            await self._launch()
+        except BaseException:
+            await self._end()
+            raise
+        return self
+
+    async def _launch(self) -> None:
         _quiet()
         DBOS(config=_config(self._database, self._role, live=self._live))
         with named_failures(self._database.engine):
@@ -136,15 +152,18 @@ class Engine:
             await DBOS.register_queue_async(
                 LIVE, worker_concurrency=LIVE_AT_ONCE, partition_concurrency=1, polling_interval_sec=POLL_S
             )
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._client is not None:
             await asyncio.to_thread(self._client.destroy)
+        await self._end()
+
+    async def _end(self) -> None:
         await asyncio.to_thread(DBOS.destroy)
         Engine.services = None
+        Engine.launched = False
         self._held.close()
 
     async def begin(self, workflow_id: str, workflow: Callable[..., Coroutine[Any, Any, Json]], *args: Json) -> None:
@@ -155,11 +174,7 @@ class Engine:
     def enqueue(self, connection: sa.Connection, wanted: Sequence[FollowUp]) -> None:
         """Enqueue what follows, in the caller's transaction."""
         if self._client is None:
-            self._client = DBOSClient(
-                system_database_url=self._database.url.render_as_string(hide_password=False),
-                serializer=Serializer(),
-                application_name=APPLICATION,
-            )
+            self._client = client_of(self._database)
         enqueue(self._client, connection, wanted)
 
     async def result(self, workflow_id: str, workflow: Callable[..., Coroutine[Any, Any, Json]], *args: Json) -> Json:
@@ -168,6 +183,11 @@ class Engine:
             with SetWorkflowID(workflow_id):
                 handle: Any = await DBOS.start_workflow_async(workflow, *args)
             return await handle.get_result(polling_interval_sec=0.2)
+
+
+def is_launched() -> bool:
+    """Whether this process runs an engine: there is place for one."""
+    return Engine.launched
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +204,12 @@ class FollowUp:
 LIVE = "live"  # the queue of everything that follows from webhooks: one at a time a session, several sessions at once
 LIVE_AT_ONCE = 8
 POLL_S = 0.25
+
+
+def client_of(database: Database) -> DBOSClient:
+    """For enqueueing from a process that runs no engine; to be destroyed after use."""
+    url = database.url.render_as_string(hide_password=False)
+    return DBOSClient(system_database_url=url, serializer=Serializer(), application_name=APPLICATION)
 
 
 def enqueue(client: DBOSClient, connection: sa.Connection, wanted: Sequence[FollowUp]) -> None:

@@ -12,14 +12,16 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import anyio.to_thread
+import sqlalchemy as sa
 
 from tajo.core.errors import UsageError
 from tajo.store import runs
 from tajo.store.copy import copy_into
 from tajo.store.database import Database
 from tajo.workflows import connecting, sync
-from tajo.workflows.engine import Engine
+from tajo.workflows.engine import Engine, FollowUp, client_of, enqueue
 from tajo.workflows.services import Services
 
 DEFAULT_SINCE = timedelta(days=30)
@@ -102,9 +104,8 @@ async def carry_out(services: Services, request: Request, *, told: Callable[[str
             summary = await _follow(services, engine, run)
             if mine or "problem" in summary:
                 return summary
-        run = await services.database.write(
-            runs.start, f"{services.clock():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}", asdict(request), services.clock()
-        )
+        now = services.clock()
+        run = await services.database.write(runs.start, _new_id(now), asdict(request), now)
         return await _follow(services, engine, run)
 
 
@@ -123,6 +124,35 @@ async def preview(services: Services, request: Request) -> dict[str, Any]:
     run = await services.database.write(runs.start, "preview", asdict(request), services.clock())
     summary: dict[str, Any] = await sync.dry_run(services, run.id)
     return summary
+
+
+async def submit(database: Database, request: Request, now: datetime) -> str:
+    """Hand the request to the running service, durably: its worker carries it out. The new run's id."""
+    run_id = _new_id(now)
+    client = client_of(database)
+
+    def begin(connection: sa.Connection) -> None:
+        runs.start(connection, run_id, asdict(request), now)
+        enqueue(client, connection, [FollowUp("sync", f"sync:{run_id}:1", "sync", (run_id,))])
+
+    try:
+        await database.write(begin)
+    finally:
+        await anyio.to_thread.run_sync(client.destroy)
+    return run_id
+
+
+async def follow(database: Database, run_id: str, *, every_s: float = 0.5) -> dict[str, Any]:
+    """The summary of a run that another process carries out, once it has one."""
+    while True:
+        run = await database.read(runs.load, run_id)
+        if run.summary is not None:
+            return dict(run.summary)
+        await anyio.sleep(every_s)
+
+
+def _new_id(now: datetime) -> str:
+    return f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
 
 
 @asynccontextmanager

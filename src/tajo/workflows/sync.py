@@ -71,6 +71,7 @@ async def synchronise(
 
 async def _prepare(services: Services) -> Json:
     """Whatever is wrong with the configuration is said before Zoom is asked for anything."""
+    services.schema = None  # a service runs for weeks: what Brevo has is read anew for each run
     await delivering.read_schema(services)
     return None
 

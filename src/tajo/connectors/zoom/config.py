@@ -132,7 +132,7 @@ class ZoomConfig(Part):
     )
     log_webhooks: bool = Field(
         default=False,
-        description="Log every received webhook, whatever the level: its body, and `***` for what could tell of people.",
+        description="Log every received webhook at any level: its body, with `***` for what could tell of people.",
     )
     plan: Literal["free", "pro", "business"] = Field(
         default="pro",
