@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tajo import logs
 from tajo.brevo.api import client as brevo_client
 from tajo.config.model import Config
 from tajo.connectors.zoom.api import client as zoom_client
@@ -22,8 +23,11 @@ from tajo.store.database import Database, existing
 from tajo.store.keys import Vault
 from tajo.workflows.budgets import BrevoBudget, Gates, ZoomBudget
 from tajo.workflows.progress import Counter, Progress
-from tajo.workflows.services import Services, utc_now
+from tajo.workflows.services import SILENCE, Services, utc_now
 from tajo.workflows.signin import SignIns, UserTokens
+
+if TYPE_CHECKING:
+    from tajo.workflows.request import Request
 
 ZOOM_NEEDS = ("account_id", "client_id", "client_secret")
 SQLITE = "sqlite:///"
@@ -164,18 +168,64 @@ async def services(
         )
 
 
+async def preview(config: Config, request: Request, *, progress: Progress | None = None) -> dict[str, Any]:
+    """What the request would write, on a copy of the configured database."""
+    from tajo.workflows.request import a_copy
+    from tajo.workflows.request import preview as dry_run
+
+    async with (
+        a_copy(config.require("database_url")) as (copy, original),
+        services(config, copy, progress=progress, budgets=original) as edges,
+    ):
+        return await dry_run(edges, request)
+
+
 class _Told:
-    """Hears of every attempt: counts it, and remembers when each vendor last answered (any status but 5xx)."""
+    """Hears of every attempt: counts and logs it, and remembers when each vendor last answered (any status but 5xx)."""
 
     def __init__(self, progress: Progress, clock: Callable[[], datetime]) -> None:
         self.progress = progress
         self.clock = clock
         self.answered: dict[str, datetime] = {}
+        self._away: dict[str, datetime] = {}  # vendor → its first attempt without an answer since the last one
+        self._missed: set[str] = set()  # whose silence was told
 
     def __call__(self, vendor: str, attempt: zoom_client.Attempt | brevo_client.Attempt) -> None:
         self.progress.called(vendor, attempt.origin, attempt.label, attempt.status)
+        now = self.clock()
         if 0 < attempt.status < 500:
-            self.answered[vendor] = self.clock()
+            self.answered[vendor] = now
+            self._is_back(vendor, now)
+        else:
+            self._is_away(vendor, attempt, now)
+        _log_call(vendor, attempt)
+
+    def _is_back(self, vendor: str, now: datetime) -> None:
+        since = self._away.pop(vendor, now)
+        if vendor in self._missed:
+            self._missed.discard(vendor)
+            logs.say("vendor.back", vendor=vendor, seconds=round((now - since).total_seconds()))
+
+    def _is_away(self, vendor: str, attempt: zoom_client.Attempt | brevo_client.Attempt, now: datetime) -> None:
+        silent = now - self._away.setdefault(vendor, now)
+        if silent >= SILENCE and vendor not in self._missed:
+            self._missed.add(vendor)
+            seconds = round(silent.total_seconds())
+            logs.say("vendor.silent", vendor=vendor, origin=attempt.origin, status=attempt.status, seconds=seconds)
+
+
+def _log_call(vendor: str, attempt: zoom_client.Attempt | brevo_client.Attempt) -> None:
+    waited = attempt.waited if isinstance(attempt, zoom_client.Attempt) else None
+    logs.say(
+        "vendor.called",
+        vendor=vendor,
+        origin=attempt.origin,
+        label=attempt.label,
+        status=attempt.status,
+        ms=round(attempt.took.total_seconds() * 1000),
+        waited_ms=round(waited.total_seconds() * 1000) if waited else None,
+        error=attempt.failure or None if isinstance(attempt, brevo_client.Attempt) else None,
+    )
 
 
 def _tokens(config: Config, oauth: Http, clock: Callable[[], datetime], *, account_id: str) -> TokenSource:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from dbos import DBOS
 
+from tajo import logs
 from tajo.core.errors import TajoError
 from tajo.store import notes
 from tajo.store.database import Database
@@ -24,6 +25,26 @@ from tajo.workflows.engine import Durable, Engine, Inline, bounded, workflow
 from tajo.workflows.roles import BusyError, role_lock
 
 pytestmark = pytest.mark.anyio
+
+# --- a workflow that nobody can follow ---
+
+
+@workflow("crashing-in-test")
+async def crashing(text: str) -> Any:
+    raise KeyError(text)
+
+
+async def test_an_error_that_nobody_expected_is_logged_by_its_place(
+    sqlite_database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not by its text, which may be anything; whoever awaits the result gets it as before."""
+    async with Engine(sqlite_database, "sync", None) as engine:
+        with logs.started(level="info"), pytest.raises(Exception, match="kim"):
+            await engine.result("crash-1", crashing, "kim@mail.example")
+    told = json.loads(capsys.readouterr().err)
+    assert (told["event"], told["name"], told["error"]) == ("workflow.crashed", "crashing-in-test", "KeyError")
+    assert told["where"][0].endswith(":crashing")
+
 
 # --- roles ---
 

@@ -92,6 +92,11 @@ def main() -> None:
         _leave_stdout()
         click.echo(f"tajo: {error.strerror or error}", err=True)
         sys.exit(1)
+    except Exception as error:  # its text and a traceback could have a person's data in them
+        from tajo.logs import crash_line
+
+        click.echo(f"tajo: {crash_line(error)}; please report it with what you did", err=True)
+        sys.exit(1)
 
 
 def _leave_stdout() -> None:

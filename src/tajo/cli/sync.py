@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tajo.cli.options import print_json, read_config, shared
+from tajo.cli.options import logging, print_json, read_config, shared
 
 
 def window(command: Any) -> Any:
@@ -67,7 +67,7 @@ def _sync(
     async def run() -> dict[str, Any]:
         database = app.open_database(config)
         try:
-            with Bars(console(stderr=True)) as bars:
+            with Bars(console(stderr=True)) as bars, logging(config, only_verbose=True):
                 async with app.services(config, database, progress=bars) as services:
                     summary = await carry_out(services, request, told=lambda text: click.echo(text, err=True))
                     if with_events and "problem" not in summary:

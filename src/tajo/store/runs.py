@@ -55,6 +55,12 @@ def load(connection: sa.Connection, run_id: str) -> Run:
     return _run(connection.execute(sa.select(runs).where(runs.c.id == run_id)).one())
 
 
+def find(connection: sa.Connection, run_id: str) -> Run | None:
+    """The run, None where there is none."""
+    row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).one_or_none()
+    return _run(row) if row else None
+
+
 def again(connection: sa.Connection, run: Run) -> Run:
     """Take up a paused run: the next attempt."""
     connection.execute(

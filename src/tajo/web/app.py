@@ -11,12 +11,13 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from tajo.core.errors import TajoError
 from tajo.store import effects, heartbeats, inbox, letters, notes
 from tajo.store.database import Database
 from tajo.store.inbox import Inbox
+from tajo.web.api import Api
 from tajo.web.metrics import Metrics
 from tajo.web.oauth import callback
 from tajo.web.webhook import ZoomWebhook
@@ -51,19 +52,22 @@ def build(
     clock: Callable[[], datetime],
     metrics: Metrics,
     sign_ins: SignIns | None = None,
+    api: Api | None = None,
 ) -> tuple[Starlette, Web]:
     """The ASGI application; mount it under any server. `secrets` gives the webhook's secrets, the current one first.
 
-    `sign_ins` finishes users' sign-ins with Zoom; without it there is no such route.
+    `sign_ins` finishes users' sign-ins with Zoom; without it there is no such route, and without `api` none below
+    /api/v1.
     """
     web = Web(database, inbox_, metrics, clock, ZoomWebhook(inbox_, secrets, clock, metrics))
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/webhooks/zoom", web.webhook, methods=None),
         Route("/healthz", health),
         Route("/readyz", ready),
         Route("/metrics", figures),
     ]
     routes += [callback(sign_ins)] if sign_ins is not None else []
+    routes += [api.mount()] if api is not None else []
     app = Starlette(routes=routes)
     app.state.web = web
     return app, web

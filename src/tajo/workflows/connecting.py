@@ -70,7 +70,7 @@ async def status(database: Database) -> dict[str, Any]:
         },
         "last_run": None
         if run is None
-        else {"id": run.id, "state": _ended_as(run), "started_at": run.started_at.isoformat(), "summary": run.summary},
+        else {"id": run.id, "state": ended_as(run), "started_at": run.started_at.isoformat(), "summary": run.summary},
         "dead_letters": [
             {"subject": each.subject, "origin": each.origin, "reason": each.reason, "remedy": each.remedy}
             for each in letters_open
@@ -78,7 +78,8 @@ async def status(database: Database) -> dict[str, Any]:
     }
 
 
-def _ended_as(run: runs.Run) -> str:
+def ended_as(run: runs.Run) -> str:
+    """A run's state as people are told it: running, paused, stopped (it cannot be taken up again) or done."""
     return "stopped" if run.state == runs.DONE and (run.summary or {}).get("problem") else run.state
 
 

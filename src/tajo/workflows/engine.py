@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, SetWorkflowID, WorkflowStatus
 from dbos import DBOSPortableJSONSerializer as Serializer  # the default one pickles
 
+from tajo import logs
 from tajo.store.database import Database, named_failures
 from tajo.workflows.roles import BusyError, role_lock, taken_patiently
 
@@ -112,6 +113,7 @@ class Engine:
 
     services: Any = None
     enqueuing: Callable[[sa.Connection, Sequence[FollowUp]], None] = _not_running  # `enqueue` of the one that runs
+    launched = False  # DBOS is one a process
 
     def __init__(self, database: Database, role: str, services: Any, *, live: bool = False) -> None:
         """`live`: also work on the queue of what follows from webhooks."""
@@ -123,16 +125,23 @@ class Engine:
         self._held = contextlib.ExitStack()
 
     async def __aenter__(self) -> Engine:
+        if Engine.launched:
+            raise BusyError(
+                "this process runs an engine already",
+                origin="engine",
+                hint="ask that service, with TajoClient(base_url=…), or use a process of its own",
+            )
         self._held.enter_context(taken_patiently(self._database, self._role))
+        Engine.launched = True
+        Engine.services, Engine.enqueuing = self._services, self.enqueue
         try:
             await self._launch()
         except BaseException:
-            self._let_go()
+            await self._end()
             raise
         return self
 
     async def _launch(self) -> None:
-        Engine.services, Engine.enqueuing = self._services, self.enqueue
         _quiet()
         DBOS(config=_config(self._database, self._role, live=self._live))
         with named_failures(self._database.engine):
@@ -149,12 +158,12 @@ class Engine:
     ) -> None:
         if self._client is not None:
             await anyio.to_thread.run_sync(self._client.destroy)
-        await anyio.to_thread.run_sync(DBOS.destroy)  # which ends the loop's own threads, too
-        self._let_go()
+        await self._end()
 
-    def _let_go(self) -> None:
-        Engine.services = None
-        Engine.enqueuing = _not_running
+    async def _end(self) -> None:
+        await anyio.to_thread.run_sync(DBOS.destroy)  # which ends the loop's own threads, too
+        Engine.services, Engine.enqueuing = None, _not_running
+        Engine.launched = False
         self._held.close()
 
     async def begin(self, workflow_id: str, workflow: Callable[..., Coroutine[Any, Any, Json]], *args: Json) -> None:
@@ -211,6 +220,11 @@ class Engine:
             with SetWorkflowID(workflow_id):
                 handle: Any = await DBOS.start_workflow_async(workflow, *args)
             return await handle.get_result(polling_interval_sec=0.2)
+
+
+def is_launched() -> bool:
+    """Whether this process runs an engine: there is place for one."""
+    return Engine.launched
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +285,20 @@ def _options(each: FollowUp) -> EnqueueOptions:
 
 def workflow(name: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Mark a coroutine function as a durable workflow of this name; names outlive versions of the code."""
-    return DBOS.workflow(name=name, max_recovery_attempts=1000)
+    durable = DBOS.workflow(name=name, max_recovery_attempts=1000)
+
+    def mark(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        async def told(*args: Json, **kwargs: Json) -> Json:
+            try:
+                return await function(*args, **kwargs)
+            except Exception as error:
+                logs.say_crash("workflow.crashed", error, name=name)
+                raise
+
+        return durable(told)
+
+    return mark
 
 
 def _config(database: Database, role: str, *, live: bool) -> DBOSConfig:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tajo import logs
 from tajo.core.announce import Share
 from tajo.core.errors import ContractError, RejectedError, TajoError, TransientError
 from tajo.core.facts import Kind
@@ -59,24 +60,31 @@ async def _attempt(name: str, work: Any, kind: Kind, session_id: str, attempt: i
     services: Services = Engine.services
     steps: Steps = Durable()
     result = await steps.run(name, partial(_caught, services, name, work), kind.value, session_id, *more)
+    _log(name, f"{kind.value}:{session_id}", attempt, result)
     if "again_in_s" in result and attempt < MOST_ATTEMPTS:
         again = partial(_again, services, name, current_id(), f"{kind}:{session_id}")
         await steps.run("again", again, [kind.value, session_id, *more, attempt + 1], result["again_in_s"])
     return result
 
 
+def _log(name: str, session: str, attempt: int, result: Mapping[str, Any]) -> None:
+    figures = {**(result.get("events") or {}), **result, "name": name, "session": session, "attempt": attempt}
+    how = "failed" if "error" in result else "waits" if "again_in_s" in result else "done"
+    logs.say(f"follow_up.{how}", **figures)
+
+
 async def _caught(services: Services, name: str, work: Any, kind: str, session_id: str, *more: Json) -> Json:
     try:
         result: Json = await work(Kind(kind), session_id, *more)
     except TransientError as error:
-        return {"problem": error.line(), "again_in_s": _delay(services, error).total_seconds()}
+        return _failed(error) | {"again_in_s": _delay(services, error).total_seconds()}
     except (RejectedError, ContractError) as error:
         await services.database.write(letters.add, f"{kind} {session_id}", error, services.clock())
-        return {"problem": error.line()}
+        return _failed(error)
     except TajoError as error:
         # Access or configuration: nothing is lost, somebody has to mend it; asked again in the meantime.
         await services.database.write(letters.add, f"{kind} {session_id}", error, services.clock())
-        return {"problem": error.line(), "again_in_s": 600.0}
+        return _failed(error) | {"again_in_s": 600.0}
     except Exception as error:  # a defect of ours: shown with where it happened, and stopping nobody else
         at = traceback.extract_tb(error.__traceback__)[-1]
         letter = TajoError(
@@ -84,10 +92,20 @@ async def _caught(services: Services, name: str, work: Any, kind: str, session_i
             origin=f"{Path(at.filename).name}:{at.lineno}",
             hint="please report it; `tajo events replay` does it again after an update",
         )
+        logs.say_crash("workflow.crashed", error, name=name)
         await services.database.write(letters.add, f"{kind} {session_id}", letter, services.clock())
-        return {"problem": letter.line()}
+        return _failed(letter)
     await services.database.write(letters.resolve, [f"{kind} {session_id}"], services.clock())
     return result
+
+
+def _failed(error: TajoError) -> Json:
+    return {
+        "problem": error.line(),
+        "error": type(error).__name__,
+        "origin": error.origin or None,
+        "exit": error.exit_code,
+    }
 
 
 def _delay(services: Services, error: TransientError) -> timedelta:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from tajo import logs
 from tajo.core.errors import CredentialError, RejectedError, TajoError, TransientError
 from tajo.core.facts import Kind
 from tajo.core.outcome import Outcome, Readiness
@@ -63,6 +64,7 @@ async def synchronise(
 
 async def _prepare(services: Services) -> Json:
     """Whatever is wrong with the configuration is said before Zoom is asked for anything."""
+    services.schema = None  # a service runs for weeks: what Brevo has is read anew for each run
     await delivering.read_schema(services)
     return None
 
@@ -95,6 +97,8 @@ async def _pause(services: Services, run_id: str, problem: Mapping[str, Any]) ->
     again = problem["exit"] in (CredentialError.exit_code, TransientError.exit_code)
     state = runs.PAUSED if again else runs.DONE
     await services.database.write(runs.end, run_id, state, {"problem": problem}, services.clock())
+    run = await services.database.read(runs.load, run_id)
+    logs.say_problem(f"{_kind(run)}.stopped", problem, run=run_id)
     return {"problem": dict(problem)}
 
 
@@ -135,7 +139,12 @@ async def _close(services: Services, run_id: str, found: Json, read: list[Json],
         runs.end(connection, run_id, state, kept, now)
 
     await services.database.write(close)
+    logs.say(f"{_kind(run)}.done", **(summary.get("events") or {}) | summary)
     return summary
+
+
+def _kind(run: runs.Run) -> str:
+    return "sweep" if run.request.get("sweep") else "sync"
 
 
 def _told(each: rosters.Held) -> Json:

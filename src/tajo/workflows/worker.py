@@ -11,6 +11,7 @@ import anyio.to_thread
 import sqlalchemy as sa
 from dbos import DBOS, ScheduleInput
 
+from tajo import logs
 from tajo.core.errors import TajoError
 from tajo.store import budgets, heartbeats, inbox
 from tajo.store.database import Database
@@ -78,7 +79,8 @@ class Worker:
         while not self.stop.is_set():
             try:
                 handled = await self.drain_once()
-            except TajoError:
+            except TajoError as error:
+                logs.say_error("drain.failed", error)
                 handled = 0  # the database is away or full: the inbox keeps everything until it is back
             if handled < intake.BATCH:
                 await self._wait(IDLE_S)
@@ -101,6 +103,7 @@ class Worker:
             # Two files, so two transactions: a crash between them folds the batch again, which changes nothing.
             left = await self._services.database.write(self._fold, opened, now)
             await self._inbox.write(intake.mark, opened, left, now)
+            _log(opened)
         return len(opened)
 
     def _all_in_one(self, connection: sa.Connection) -> int:
@@ -110,6 +113,7 @@ class Worker:
         intake.drop_duplicates(opened, known)
         left = self._fold(connection, opened, now)
         intake.mark(connection, opened, left, now)
+        _log(opened)
         return len(opened)
 
     def _fold(self, connection: sa.Connection, opened: Sequence[intake.Opened], now: datetime) -> set[str]:
@@ -126,6 +130,14 @@ class Worker:
         """In batch mode webhooks only fill the tables; the sweep does the rest."""
         if self._services.connector.sync_mode != "batch":
             self.engine.enqueue(connection, wanted)
+
+
+def _log(opened: Sequence[intake.Opened]) -> None:
+    for each in opened:
+        envelope, id_ = each.envelope, each.delivery.id
+        event, uuid = (envelope.event, envelope.uuid) if envelope else (None, None)
+        logs.say("webhook.handled", id=id_, webhook=event, uuid=uuid or None, state=each.state)
+        logs.say("webhook.body", id=id_, body=each.delivery.body)
 
 
 def waiting_since(oldest: datetime | None, now: datetime) -> float:

@@ -126,9 +126,13 @@ class ZoomConfig(Part):
         default=None, description="As field_mapping at the top, which it replaces; only one of the two may be written."
     )
     debug: bool = Field(default=False, description="Log everything, as with log_level: verbose.")
-    log_level: LogLevel = Field(default="info", description="How much is logged.")
+    log_level: LogLevel = Field(
+        default="info",
+        description="How much `tajo serve` and `tajo worker` log on stderr; `tajo sync` logs only when verbose.",
+    )
     log_webhooks: bool = Field(
-        default=False, description="Log every received webhook by event and ids, without its body."
+        default=False,
+        description="Log every received webhook at any level: its body, with `***` for what could tell of people.",
     )
     plan: Literal["free", "pro", "business"] = Field(
         default="pro",

@@ -41,12 +41,15 @@ class Budget(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt of a call, for counting. `status` is 0 when no answer came; `waited` is the time for its slot."""
+    """One attempt of a call, for counts and logs. `status` is 0 when no answer came; `waited` is the time for its slot,
+    `took` that of the request.
+    """
 
     origin: str
     label: str
     status: int
     waited: timedelta
+    took: timedelta = timedelta()
 
 
 def _unobserved(attempt: Attempt) -> None: ...
@@ -147,14 +150,15 @@ class ZoomClient:
 
     async def _once(self, call: Call[T], token: Token, tries: _Tries) -> T:
         headers = {"authorization": f"Bearer {token.value}"}
-        status = 0
+        status, started = 0, self._clock()
         try:
             reply = await self._http.send(
                 call.method, call.path, origin=call.origin, query=call.query, headers=headers, body=call.body
             )
             status = reply.status
         finally:
-            self._observe(Attempt(call.origin, call.label, status, tries.waited))
+            took = self._clock() - started
+            self._observe(Attempt(call.origin, call.label, status, tries.waited, took))
         left = remaining(reply.headers)
         if left is not None:
             await self._budget.saw_remaining(call.label, left)
