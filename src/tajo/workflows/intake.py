@@ -70,9 +70,9 @@ def open_delivery(delivery: Delivery) -> Opened:
     """Read a delivery: handled, ignored (nothing of ours), or quarantined (signed, and unreadable)."""
     try:
         envelope = open_envelope(delivery.body or b"")
+        told = meaning(envelope)
     except ContractError as error:
         return Opened(delivery, None, "", None, QUARANTINED, error.message)
-    told = meaning(envelope)
     if envelope.event == VALIDATION:
         return Opened(delivery, envelope, told, None, HANDLED)
     try:
@@ -85,13 +85,13 @@ def open_delivery(delivery: Delivery) -> Opened:
 
 
 def drop_duplicates(opened: Sequence[Opened], known: dict[str, int]) -> None:
-    """Mark deliveries that tell what another one told before."""
+    """Mark deliveries that tell what another one told before; one that somebody wants again is none of them."""
     seen: dict[str, int] = {}
     for each in opened:
         if each.event is None or not each.meaning:
             continue
         first = known.get(each.meaning, seen.get(each.meaning))
-        if first is not None and first != each.delivery.id:
+        if first is not None and each.delivery.replayed_at is None:
             each.state, each.reason, each.event = DUPLICATE, f"tells the same as {first}", None
         else:
             seen[each.meaning] = each.delivery.id
@@ -117,13 +117,13 @@ class Fold:
             opened.state, opened.reason = IGNORED, leaving.REMOVED  # however late it comes
             return
         if isinstance(event, SessionTold):
-            self._session(event)
+            self._session(event, opened.delivery)
         elif isinstance(event, ParticipantTold):
             self.participants([event])
         elif isinstance(event, RegistrationTold):
-            self._registration(event, opened.delivery.id)
+            self._registration(event, opened.delivery)
         elif isinstance(event, RecordingTold):
-            self._recording(event)
+            self._recording(event, opened.delivery)
         elif isinstance(event, Deauthorized):
             self._deauthorized(event, opened)
         elif isinstance(event, RecorderTold):
@@ -141,33 +141,53 @@ class Fold:
             return False
         return event.at <= self.removed_at
 
-    def _then(self, name: str, subject: str, session: str, *arguments: Any, delay: timedelta = timedelta()) -> None:
-        id_ = f"{name}:{subject}"
-        self.follow[id_] = FollowUp(name, id_, session, arguments, delay)
+    def _then(self, follow: FollowUp, delivery: Delivery) -> None:
+        """What follows, once however often it is told; a replay is a start of its own, named by its moment."""
+        if delivery.replayed_at is not None:
+            follow = replace(follow, id=f"{follow.id}:{delivery.replayed_at:%Y%m%dT%H%M%S%f}")
+        self.follow[follow.id] = follow
 
     def _know(self, kind: Kind, session_id: str, **known: Any) -> None:
-        """A session that nobody has read yet is known by what the webhook tells of it."""
-        if facts.load_session(self.connection, kind, session_id) is None:
-            facts.save_session(self.connection, Session(kind, session_id, **known), None)
+        """A session that nobody has read yet is known by what all webhooks together tell of it."""
+        before = facts.load_session(self.connection, kind, session_id)
+        if before is not None and (not known or facts.is_read(self.connection, kind, session_id)):
+            return
+        told = Session(kind, session_id, **known)
+        after = _both(before, told) if before is not None else told
+        if after != before:
+            facts.save_session(self.connection, after, None)
 
-    def _session(self, told: SessionTold) -> None:
+    def _session(self, told: SessionTold, delivery: Delivery) -> None:
         self._know(
             told.kind,
             told.session_id,
             topic=told.topic,
             type=told.type,
-            time_zone=told.time_zone,
+            time_zone=told.time_zone or "UTC",
             host_email=told.host_email,
         )
-        instance = Instance(told.uuid, told.start, told.end)
-        facts.save_instances(self.connection, told.kind, told.session_id, [instance])
+        self._instance(told)
         session = f"{told.kind}:{told.session_id}"
+        about = (told.kind.value, told.session_id)
         if told.end is None:
-            self._then("started", told.uuid, session, told.kind.value, told.session_id, told.uuid)
+            follow = FollowUp("started", f"started:{told.uuid}", session, (*about, told.uuid))
         else:
-            self._then("settle", told.uuid, session, told.kind.value, told.session_id, 1, delay=self.settle_after)
+            follow = FollowUp("settle", f"settle:{told.uuid}", session, (*about, 1), self.settle_after)
+        self._then(follow, delivery)
 
-    def _registration(self, told: RegistrationTold, delivery: int) -> None:
+    def _instance(self, told: SessionTold) -> None:
+        """The first start and the last end that webhooks tell; once the report was read, its times are what counts."""
+        start, end = told.start, told.end
+        for known in facts.load_instances(self.connection, told.kind, told.session_id):
+            if known.uuid != told.uuid:
+                continue
+            if known.end is not None and known.uuid in facts.readings(self.connection, told.kind, told.session_id):
+                return
+            start = min(start, known.start)
+            end = max((each for each in (end, known.end) if each is not None), default=None)
+        facts.save_instances(self.connection, told.kind, told.session_id, [Instance(told.uuid, start, end)])
+
+    def _registration(self, told: RegistrationTold, delivery: Delivery) -> None:
         self._know(told.kind, told.session_id, topic=told.topic)
         detailed = told.at if told.detailed else None
         found = [
@@ -179,9 +199,10 @@ class Fold:
         # One a batch and session: the last delivery of it names it, and takes everything before it along.
         for id_ in [id_ for id_, each in self.follow.items() if each.name == "registered" and each.session == session]:
             del self.follow[id_]
-        self._then("registered", f"{session}:{delivery}", session, told.kind.value, told.session_id)
+        about = (told.kind.value, told.session_id)
+        self._then(FollowUp("registered", f"registered:{session}:{delivery.id}", session, about), delivery)
 
-    def _recording(self, told: RecordingTold) -> None:
+    def _recording(self, told: RecordingTold, delivery: Delivery) -> None:
         recording = told.recording
         kind = kind_of_type(recording.type)
         recordings.save(
@@ -200,7 +221,8 @@ class Fold:
         )
         if not told.transcript:
             session = f"{kind}:{recording.id}"
-            self._then("recorded", recording.uuid, session, kind.value, recording.id, recording.uuid)
+            about = (kind.value, recording.id, recording.uuid)
+            self._then(FollowUp("recorded", f"recorded:{recording.uuid}", session, about), delivery)
 
     def _deauthorized(self, told: Deauthorized, opened: Opened) -> None:
         """The tokens are dead and the account's data has to go; `left` says whose bodies have to leave the inbox."""
@@ -215,7 +237,20 @@ class Fold:
             origin="zoom.webhook.app_deauthorized",
             hint="what was read is deleted; install the app again, then run `tajo connectors connect zoom`",
         )
-        letters.add(self.connection, "zoom", error, told.at)
+        known = [each for each in letters.open_letters(self.connection, "zoom") if each.origin == error.origin]
+        if all(each.arose_at < told.at for each in known):
+            letters.add(self.connection, "zoom", error, told.at)
+
+
+def _both(one: Session, other: Session) -> Session:
+    """What two webhooks tell of a session, the same whichever came first; "UTC" is what is said for want of a zone."""
+    return replace(
+        one,
+        topic=max(one.topic, other.topic),
+        type=max(one.type, other.type),
+        host_email=max(one.host_email, other.host_email),
+        time_zone=max(one.time_zone, other.time_zone, key=lambda zone: (zone != "UTC", zone)),
+    )
 
 
 def _sighting(told: ParticipantTold) -> Sighting:
@@ -232,24 +267,47 @@ def _sighting(told: ParticipantTold) -> Sighting:
     )
 
 
-UNFOLDABLE = (sa.exc.DBAPIError, ValueError, KeyError, TypeError)
-
-
 def _alone(folding: Fold, each: Opened, now: datetime) -> None:
     try:
         with folding.connection.begin_nested():
             folding.apply(each)
-    except UNFOLDABLE as error:
-        each.state, each.reason = FAILED, f"could not be folded ({type(error).__name__})"
-        letter = RejectedError(
-            each.reason,
-            origin=f"zoom.webhook.{each.envelope.event if each.envelope else ''}",
-            hint=f"look at `tajo events show {each.delivery.id}`, then replay it",
-        )
-        letters.add(folding.connection, f"event {each.delivery.id}", letter, now)
+    except (sa.exc.OperationalError, sa.exc.InternalError):
+        raise  # the database's fault: the whole batch is folded when it works again
+    except Exception as error:  # whatever one event does, all others are folded
+        _give_up(folding.connection, each, error, now)
+
+
+def _together(folding: Fold, people: Sequence[Opened], now: datetime) -> None:
+    """All who came and went, at once; where that fails, one after the other."""
+    for each in people:
+        if folding.is_of_before(each.event):
+            each.state, each.reason = IGNORED, leaving.REMOVED
+    mine = [each for each in people if each.state != IGNORED]
+    try:
+        with folding.connection.begin_nested():
+            folding.participants([each.event for each in mine if isinstance(each.event, ParticipantTold)])
+    except (sa.exc.OperationalError, sa.exc.InternalError):
+        raise
+    except Exception:
+        for each in mine:
+            _alone(folding, each, now)
 
 
 Enqueue = Callable[[sa.Connection, Sequence[FollowUp]], None]
+
+
+def _subject(opened: Opened) -> str:
+    return f"event {opened.delivery.id}"
+
+
+def _give_up(connection: sa.Connection, opened: Opened, error: Exception, now: datetime) -> None:
+    opened.state, opened.reason = FAILED, f"could not be folded ({type(error).__name__})"
+    letter = RejectedError(
+        opened.reason,
+        origin=f"zoom.webhook.{opened.envelope.event[:80] if opened.envelope else ''}",
+        hint=f"look at `tajo events show {opened.delivery.id}`, then replay it",
+    )
+    letters.add(connection, _subject(opened), letter, now)
 
 
 def fold(
@@ -274,17 +332,9 @@ def fold(
             people.append(each)
         elif each.event is not None:
             _alone(folding, each, now)
-    for each in people:
-        if folding.is_of_before(each.event):
-            each.state, each.reason = IGNORED, leaving.REMOVED
-    try:
-        with connection.begin_nested():
-            folding.participants(
-                [e.event for e in people if e.state != IGNORED and isinstance(e.event, ParticipantTold)]
-            )
-    except UNFOLDABLE:
-        for each in people:
-            _alone(folding, each, now)
+    _together(folding, people, now)
+    replayed = [each for each in opened if each.delivery.replayed_at is not None and each.state == HANDLED]
+    letters.resolve(connection, [_subject(each) for each in replayed], now)
     enqueue(connection, list(folding.follow.values()))
     return folding.left
 
