@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tajo.workflows.worker import Worker
 
 HEADER_DEADLINE_MS = 5_000  # a client that has not sent its headers by then is cut off
+SWITCH_S = 0.0005  # a busy thread lets others run so often (Python: 5 ms): the worker's work is no delivery's wait
 DRAIN_S = 20.0  # how long a stop waits for work that is under way
 
 
@@ -69,6 +71,7 @@ class Service:
         from tajo.workflows.services import utc_now
 
         self._listen_to_signals()
+        sys.setswitchinterval(SWITCH_S)
         async with AsyncExitStack() as stack:
             database = app.open_database(self.config)
             stack.callback(database.close)
