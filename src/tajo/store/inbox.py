@@ -11,6 +11,7 @@ import contextlib
 import json
 import queue
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ import sqlalchemy as sa
 from tajo.core.errors import TransientError
 from tajo.store.database import Database, Schema
 from tajo.store.tables import Moment
-from tajo.store.upsert import insert_new
+from tajo.store.upsert import insert_new, update_each
 
 metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"})
 
@@ -68,6 +69,8 @@ MOST_QUEUED = 20_000  # ours: requests that wait for the disk; beyond that the a
 MOST_IN_BATCH = 2_000
 CHUNK = 500  # what surely fits one IN
 PATIENCE = timedelta(seconds=2.5)  # ours: Zoom itself gives up after 3 s
+BUSY_S = 0.02  # ours: so soon after a batch comes the next delivery, and more are on their way:
+GATHER_S = 0.004  # a moment is waited for them. A commit costs more than all else that a delivery needs.
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class Inbox:
         self._patience = patience
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._closing = False
+        self._flushed = 0.0  # when the last batch was written, on the monotonic clock
         self._thread = threading.Thread(target=self._write_batches, name="inbox", daemon=True)
         self._thread.start()
 
@@ -141,6 +145,7 @@ class Inbox:
                 except Exception as error:  # whatever it is, the senders have to be told: they try again
                     failure = OverloadError(f"the inbox cannot write ({type(error).__name__})", origin="inbox")
                 _tell(batch, failure)
+                self._flushed = time.monotonic()
             if not more:
                 return
 
@@ -148,6 +153,8 @@ class Inbox:
         first = self._queue.get()
         if first is None:
             return [], False
+        if time.monotonic() - self._flushed < BUSY_S:
+            time.sleep(GATHER_S)
         batch = [first]
         while len(batch) < MOST_IN_BATCH:
             try:
@@ -252,16 +259,8 @@ def known_meanings(connection: sa.Connection, meanings: Iterable[str]) -> dict[s
 
 def mark(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Record what became of deliveries: rows of id_, state, reason, handled_at, event, meaning, uuid, …"""
-    if rows:
-        names = [name for name in rows[0] if name != "id_"]
-        statement = (
-            sa.update(inbox)
-            .where(inbox.c.id == sa.bindparam("id_"))
-            .values({name: sa.bindparam(f"v_{name}") for name in names})
-        )
-        connection.execute(
-            statement, [{"id_": row["id_"], **{f"v_{name}": row[name] for name in names}} for row in rows]
-        )
+    renamed = [{"id" if name == "id_" else name: value for name, value in row.items()} for row in rows]
+    update_each(connection, inbox, "id", renamed)
 
 
 def again(connection: sa.Connection, ids: Iterable[int], now: datetime) -> int:
