@@ -12,6 +12,7 @@ import fcntl
 import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial, wraps
@@ -125,6 +126,7 @@ class Engine:
         self._role = role
         self._services = services
         self._held = contextlib.ExitStack()
+        self._pool: ThreadPoolExecutor | None = None  # the loop's own threads, before DBOS
 
     async def __aenter__(self) -> Engine:
         if Engine.launched:
@@ -136,6 +138,7 @@ class Engine:
         self._held.enter_context(role_lock(self._database, self._role))
         Engine.launched = True
         Engine.services = self._services
+        self._pool = getattr(asyncio.get_running_loop(), "_default_executor", None)
         try:
             await self._launch()
         except BaseException:
@@ -162,6 +165,8 @@ class Engine:
 
     async def _end(self) -> None:
         await asyncio.to_thread(DBOS.destroy)
+        # DBOS made its threads the loop's own, and they are gone now: whoever else uses the loop needs some.
+        asyncio.get_running_loop().set_default_executor(self._pool or ThreadPoolExecutor(thread_name_prefix="asyncio"))
         Engine.services = None
         Engine.launched = False
         self._held.close()
