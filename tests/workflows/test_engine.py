@@ -46,6 +46,37 @@ async def test_an_error_that_nobody_expected_is_logged_by_its_place(
     assert told["where"][0].endswith(":crashing")
 
 
+# --- whose process it is ---
+
+
+async def test_a_process_has_one_engine(sqlite_database: Database) -> None:
+    """DBOS is one a process: a second one would take the first one's place."""
+    async with Engine(sqlite_database, "serve", None):
+        with pytest.raises(BusyError) as caught:
+            async with Engine(sqlite_database, "sync", None):
+                pass
+        assert "already" in caught.value.message
+    async with Engine(sqlite_database, "sync", None):
+        pass
+
+
+async def test_the_loops_threads_are_there_afterwards(sqlite_database: Database) -> None:
+    """A program that has synced goes on with its own work in the same event loop."""
+    async with Engine(sqlite_database, "sync", None) as engine:
+        await engine.result("counted-1", in_a_thread)
+        assert await asyncio.to_thread(lambda: 1) == 1
+    assert await asyncio.to_thread(lambda: 2) == 2
+
+
+@workflow("in-a-thread-in-test")
+async def in_a_thread() -> Any:
+    return await Durable().run("one", _one)
+
+
+async def _one() -> Any:
+    return 1
+
+
 # --- roles ---
 
 HOLD = """

@@ -23,6 +23,7 @@ __all__ = ["Config", "InvalidConfigError", "from_mapping", "load"]
 
 DEFAULT_FILE = "tajo.yml"
 _API_KEYS: Mapping[Path, str] = {("brevo", "api_key"): "BREVO_API_KEY", ("server", "api_key"): "TAJO_API_KEY"}
+_NEEDED: Collection[Path] = {("brevo", "api_key")}  # no command goes without
 _LEGACY: Path = ("connectors", "zoom", "webhook", "verification_token")
 
 
@@ -152,7 +153,7 @@ def _default_api_key(settings: dict[str, Any], expansion: Expansion, path: Path,
         return
     if key := expansion.env.get(variable, "").strip():
         _set(settings, path, key)
-    else:
+    elif path in _NEEDED:
         expansion.missing[path] = variable
 
 

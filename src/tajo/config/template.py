@@ -108,11 +108,12 @@ brevo:
 # A SQLite file, or postgresql://user:password@host/name (then better as "${DATABASE_URL}"). (데이터베이스)
 #database_url: sqlite:///tajo.db
 
-# tajo serve. public_url: the https address under which Zoom reaches it. (서버)
+# tajo serve. public_url: the https address under which Zoom reaches it. api_key: lets programs in (docs/api.md). (서버)
 #server:
 #  host: 127.0.0.1
 #  port: 8000
 #  public_url:
+#  api_key: "${TAJO_API_KEY}"
 
 # How long the bodies of webhooks are kept. (보관 기간)
 #retention:
@@ -132,6 +133,9 @@ ZOOM_CLIENT_SECRET=
 
 # Zoom: the same app, "Feature", "Secret Token"; only for tajo serve
 ZOOM_WEBHOOK_SECRET=
+
+# Only for programs that talk to tajo serve: 16 signs or more that nobody can guess, such as from `openssl rand -hex 32`
+#TAJO_API_KEY=
 """
 
 TEMPLATES = {"tajo.yml": TAJO_YML, ".env.example": ENV_EXAMPLE}

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial, wraps
@@ -123,6 +124,7 @@ class Engine:
         self._role = role
         self._services = services
         self._held = contextlib.ExitStack()
+        self._pool: ThreadPoolExecutor | None = None  # the loop's own threads, before DBOS
 
     async def __aenter__(self) -> Engine:
         if Engine.launched:
@@ -134,6 +136,7 @@ class Engine:
         self._held.enter_context(taken_patiently(self._database, self._role))
         Engine.launched = True
         Engine.services, Engine.enqueuing = self._services, self.enqueue
+        self._pool = getattr(asyncio.get_running_loop(), "_default_executor", None)
         try:
             await self._launch()
         except BaseException:
@@ -161,7 +164,9 @@ class Engine:
         await self._end()
 
     async def _end(self) -> None:
-        await anyio.to_thread.run_sync(DBOS.destroy)  # which ends the loop's own threads, too
+        await anyio.to_thread.run_sync(DBOS.destroy)
+        # DBOS made its threads the loop's own, and they are gone now: whoever else uses the loop needs some.
+        asyncio.get_running_loop().set_default_executor(self._pool or ThreadPoolExecutor(thread_name_prefix="asyncio"))
         Engine.services, Engine.enqueuing = None, _not_running
         Engine.launched = False
         self._held.close()
