@@ -289,7 +289,7 @@ async def test_a_replayed_event_changes_nothing_twice(
         await it.until(lambda: it.sent("zoom_webinar_no_show") == it.absent() and it.quiet())
         before = it.state()
         handled = [row.id for row in it.inbox.database.read_now(inbox.listed)]
-        it.inbox.database.write_now(inbox.again, handled)
+        it.inbox.database.write_now(inbox.again, handled, it.clock())
         await it.until(it.quiet)
         assert it.state() == before
 

@@ -47,8 +47,12 @@ class Services:
     own_zoom: ZoomClient | None = None  # the app's own access, where `zoom` has a user's
     own_tokens: Tokens | None = None
     noted: dict[str, None] = field(default_factory=dict)  # what the operator should know of this run, once each
+    unwatched: set[int] = field(default_factory=set)  # imports of work that broke off in this process
     holder: str = "sync"  # the role that this process holds: effects are claimed in its name
-    started_at: datetime = field(default_factory=utc_now)
+    started_at: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started_at = self.clock()
 
     def note(self, sentence: str) -> None:
         """Remember something that was worked around, for the run's summary."""
