@@ -128,6 +128,8 @@ def show(summary: dict[str, Any]) -> None:
             f"Brevo events: {events['sent']} sent, {events['refused']} refused, {events['ambiguous']} unanswered"
         )
     calls = summary["calls"]
+    if not calls:
+        return  # the running service made them: see its figures
     zoom = sum(count for name, count in calls.items() if name.startswith("zoom."))
     brevo = sum(count for name, count in calls.items() if name.startswith("brevo."))
     click.echo(f"calls: {zoom} to Zoom, {brevo} to Brevo, {sum(summary['limited'].values())} refused by a limit")
