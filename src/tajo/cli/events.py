@@ -15,6 +15,7 @@ from tajo.core.errors import TajoError, UsageError
 if TYPE_CHECKING:
     from tajo.store.inbox import Delivery
 
+EVENT_ID = click.IntRange(1, 2**63 - 1)  # as far as the database counts
 STATES = ("waiting", "handled", "duplicate", "ignored", "quarantined", "failed")
 SINCE = click.option("--since", metavar="DATE|2h|3d", help="Received at or after this UTC day, or this long ago.")
 STATUS = click.option("--status", type=click.Choice(STATES), help="In this state.")
@@ -38,8 +39,10 @@ def list_events(
     from tajo.store import inbox
 
     moment = _moment(since)
-    rows = _on_inbox(
-        config_path, lambda box: box.read_now(lambda c: inbox.listed(c, since=moment, state=status or "", limit=limit))
+    rows: list[Delivery] = _on_inbox(
+        config_path,
+        lambda box: box.read_now(lambda c: inbox.listed(c, since=moment, state=status or "", limit=limit)),
+        nothing=[],
     )
     for row in rows:
         told = _told(row)
@@ -54,16 +57,16 @@ def list_events(
 
 
 @command.command("show")
-@click.argument("event_id", type=int)
+@click.argument("event_id", type=EVENT_ID)
 @shared
 def show(event_id: int, config_path: Path | None, as_json: bool, no_input: bool) -> int:
     """Show one webhook as it was received, people's data included."""
     del no_input
     from tajo.store import inbox
 
-    found = _on_inbox(config_path, lambda box: box.read_now(inbox.one, event_id))
+    found = _on_inbox(config_path, lambda box: box.read_now(inbox.one, event_id), nothing=None)
     if found is None:
-        raise TajoError(f"there is no event {event_id}", origin="inbox", hint="see `tajo events list`")
+        raise _unknown(event_id)
     delivery, headers = found
     body = delivery.body.decode(errors="replace") if delivery.body is not None else None
     if as_json:
@@ -77,7 +80,7 @@ def show(event_id: int, config_path: Path | None, as_json: bool, no_input: bool)
 
 
 @command.command("replay")
-@click.argument("event_id", type=int, required=False)
+@click.argument("event_id", type=EVENT_ID, required=False)
 @SINCE
 @STATUS
 @click.option("--dry-run", is_flag=True, help="Only show which would be handled again.")
@@ -109,9 +112,9 @@ def replay(
             ids = box.read_now(lambda c: inbox.ids_of(c, since=moment, state=status or ""))
         return ids, 0 if dry_run or not ids else box.write_now(inbox.again, ids, datetime.now(UTC))
 
-    ids, done = _on_inbox(config_path, work)
+    ids, done = _on_inbox(config_path, work, nothing=([], 0))
     if event_id is not None and not ids:
-        raise TajoError(f"there is no event {event_id}", origin="inbox", hint="see `tajo events list`")
+        raise _unknown(event_id)
     if as_json:
         print_json({"ids": sorted(ids), "replayed": done})
     elif dry_run:
@@ -139,20 +142,28 @@ def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     units = {"m": "minutes", "h": "hours", "d": "days"}
-    if text[:-1].isascii() and text[:-1].isdigit() and text[-1:] in units:
-        return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
+        if text[:-1].isascii() and text[:-1].isdigit() and text[-1:] in units:
+            return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
+        day = datetime.fromisoformat(text)
+        return day.replace(tzinfo=UTC) if day.tzinfo is None else day.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UsageError(
             f"{text!r} is no time for --since", origin="events", hint="write 2026-09-01, 2h or 3d"
         ) from None
 
 
-def _on_inbox(config_path: Path | None, work: Callable[[Any], Any]) -> Any:
+def _unknown(event_id: int) -> TajoError:
+    return TajoError(f"there is no event {event_id}", origin="inbox", hint="see `tajo events list`")
+
+
+def _on_inbox(config_path: Path | None, work: Callable[[Any], Any], *, nothing: Any) -> Any:
+    """What `work` makes of the inbox, or `nothing` where there is none yet: looking does not make one."""
     from tajo import app
 
-    box = app.open_inbox(read_config(config_path, optional=True))
+    box = app.inbox_if_any(read_config(config_path, optional=True))
+    if box is None:
+        return nothing
     try:
         return work(box)
     finally:

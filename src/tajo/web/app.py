@@ -69,6 +69,7 @@ def build(
     routes += [callback(sign_ins)] if sign_ins is not None else []
     routes += [api.mount()] if api is not None else []
     app = Starlette(routes=routes)
+    app.router.redirect_slashes = False  # a delivery that is redirected is lost: Zoom follows no redirects
     app.state.web = web
     return app, web
 
@@ -86,12 +87,15 @@ async def ready(request: Request) -> Response:
     try:
         await web.database.write(notes.put, "readyz", True)
         await web.inbox.database.write(_touch)
-        found["database"] = "ok" if web.database.is_current() else "not migrated"
+        current = web.database.is_current() and web.inbox.database.is_current()
+        found["database"] = "ok" if current else "not migrated"
         beats = await web.database.read(heartbeats.beats)
         found["worker"] = "ok" if alive(beats, web.clock()) else "no worker has shown itself for 30 s"
     except TajoError as error:
         found["database"] = error.message
-    fine = all(value == "ok" for value in found.values()) and not web.webhook.closing
+    if web.webhook.closing:
+        found["service"] = "is stopping"
+    fine = all(value == "ok" for value in found.values())
     return JSONResponse(found, 200 if fine else 503)
 
 

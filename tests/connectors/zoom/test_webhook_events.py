@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tajo.connectors.zoom import events
@@ -140,6 +140,7 @@ def test_another_secret_signs_another_signature_and_an_empty_one_none() -> None:
     assert not genuine(secret="", signature=sign(BODY, secret="", timestamp="1785369806"))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.text(max_size=80), st.text(max_size=20), st.text(max_size=20))
 def test_hostile_headers_are_no_exception(body: bytes, signature: str, timestamp: str, secret: str) -> None:
     assert not is_genuine(body, signature=signature, timestamp=timestamp, secret=secret, now=NOW)
@@ -193,6 +194,7 @@ def test_without_a_secret_nothing_is_signed() -> None:
     assert challenge_answer("abc", "") is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=140))
 def test_no_token_gives_a_signature_of_a_webhook(token: str) -> None:
     """What is signed for whoever asks never begins as the text of a signature does: it has no colon."""
@@ -744,6 +746,7 @@ PERSONAL = [CREATED, LEFT, JOINED] + [
 anything = st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.floats(allow_nan=False))
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_two_bodies_that_differ_in_anything_about_a_person_are_never_one(data: st.DataObject) -> None:
     """Every field of people's events, addresses and links included, with any other value, or taken out."""
@@ -755,6 +758,7 @@ def test_two_bodies_that_differ_in_anything_about_a_person_are_never_one(data: s
         assert not same(body, put(body, path, other))
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from(["id", "email", "user_name", "join_url"]), anything), max_size=4))
 def test_bodies_of_any_number_of_people_are_one_only_when_they_are_equal(people: list[Json]) -> None:
     bodies = [put(JOINED, ("payload", "object", "participant"), person) for person in people]
