@@ -81,10 +81,8 @@ class Connecting:
 
         if new_sign_in is not None:
             self.say(f"signed in as {plain(await connecting.identify(services, new_sign_in)) or 'a user'}")
-        wanted = await subscribing.setup(services)
-        if not self.as_json:
-            _show(wanted)
         done = await connecting.connect(services)
+        wanted = await subscribing.setup(services)
         since = services.clock()
         running = bool(await subscribing.where_it_runs(self.config, services.database, since))
         box = app.inbox_if_any(self.config)
@@ -94,6 +92,7 @@ class Connecting:
             )
             done["webhook"] = wanted.json() | {"subscription": outcome.json()}
             if not self.as_json:
+                _show(wanted)
                 self._tell(done, outcome)
             if wait:
                 await self._wait(services, box, since, wanted, running)
@@ -131,7 +130,9 @@ class Connecting:
         if not running or box is None:
             raise TajoError("no service answers", origin="zoom.webhook", hint=subscribing.START)
         self.waits_for = "Zoom's challenge"
-        self.say(f"waiting for Zoom's challenge at {wanted.url}: press Validate on the app's page (Ctrl-C stops)")
+        already = await subscribing.last_validated(box)
+        if already is None or already <= since:
+            self.say(f"waiting for Zoom's challenge at {wanted.url}: press Validate on the app's page (Ctrl-C stops)")
         passed = await subscribing.wait_for_challenge(box, since, clock=services.clock, sleep=services.sleep)
         self.waits_for = ""
         self.say(f"✓ Zoom's challenge was passed at {passed:%H:%M:%S} UTC: the address is validated")
