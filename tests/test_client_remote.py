@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -88,8 +89,10 @@ async def test_a_webhook_is_kept_by_the_service(served: Served) -> None:
     async with served.client() as tajo:
         done = await tajo.connectors.handle_webhook("zoom", topic="meeting.sharing_started", payload=payload)
     assert done == {"kept": True, "handled_by": "service"}
-    (row,) = await served.web.inbox.database.read(inbox.listed)
-    assert row.body is not None or row.event in ("", "meeting.sharing_started")
+    found = await served.web.inbox.database.read(inbox.one, 1)
+    assert found is not None
+    kept = json.loads(found[0].body or b"")
+    assert (kept["event"], kept["payload"]) == ("meeting.sharing_started", payload)
 
 
 async def test_errors_are_those_of_the_service(served: Served) -> None:

@@ -232,7 +232,8 @@ class Connectors:
         `topic` and `payload` are the body's event and payload, `event_ts` its time in Unix milliseconds (now, without
         it). Returns when it is durable. `handled_by` tells who does what follows: "service", where one runs on this
         database; else "client", this one, in the background until it is closed (what is left then is done by whoever
-        works next); "later" while a sync of this process is under way: then with the next webhook.
+        works next); "later", where another engine of this process runs: a mounted service does it at once, a sync does
+        not, and the next webhook starts a worker.
         """
         _only_zoom(connector)
         if self._client.remote is not None:
