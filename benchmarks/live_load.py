@@ -125,6 +125,7 @@ class Connection(asyncio.Protocol):
         self._ready(self)
 
     def connection_lost(self, error: Exception | None) -> None:
+        del error
         if self._asked is not None:
             self._outcome.latencies.append(time.perf_counter() - self._asked[1])
             self._outcome.statuses[0] += 1
@@ -161,7 +162,7 @@ class Load:
             self._began_with(connection)
         if self._rate:
             await self._keep_time()
-        while len(self.outcome.latencies) < self._count and time.perf_counter() - self._began < 300:
+        while len(self.outcome.latencies) < self._count and time.perf_counter() - self._began < 300:  # noqa: ASYNC110
             await asyncio.sleep(0.002)
         self.outcome.seconds = time.perf_counter() - self._began
         self.outcome.cpu_s = time.process_time() - used

@@ -561,7 +561,8 @@ async def test_a_hundred_thousand_hostile_deliveries(
         validations = stored - sum(under.states.values())
         with capsys.disabled():
             print(
-                f"\n{COUNT} hostile deliveries: {dict(under.answers)}; kept {stored} ({under.box.duplicates} came twice)"
+                f"\n{COUNT} hostile deliveries: {dict(under.answers)}; "
+                f"kept {stored} ({under.box.duplicates} came twice)"
             )
             print(f"of these {dict(under.states)}, {validations} validations; {under.followed} follow-ups; {memory} MB")
         assert sum(under.answers.values()) == COUNT
