@@ -309,6 +309,7 @@ async def test_what_follows_has_ids_that_tell_doubled_starts(line: Line) -> None
     )
     about = ("webinar", "97")
     assert sorted(await line.drain(), key=lambda each: each.id) == [
+        FollowUp("recorded", "recorded:u1==", "webinar:97", (*about, "u1==")),
         FollowUp("registered", f"registered:webinar:97:{ids[1]}", "webinar:97", about),
         FollowUp("settle", "settle:u1==", "webinar:97", (*about, 1), SETTLE),
         FollowUp("started", "started:u1==", "webinar:97", (*about, "u1==")),

@@ -96,9 +96,14 @@ class Account:
 
         self.database.write_now(put)
 
+    def kept(self) -> list[inbox.Delivery]:
+        """All deliveries with their bodies, the newest first."""
+        found = [self.box.read_now(inbox.one, each.id) for each in self.box.read_now(inbox.listed)]
+        return [each[0] for each in found if each is not None]
+
     def states(self) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
-        for each in self.box.read_now(inbox.listed):
+        for each in self.kept():
             found.setdefault(each.event, set()).add(each.state)
         return found
 
@@ -141,13 +146,13 @@ async def test_tokens_facts_and_bodies_go_and_the_ledger_stays(account: Account)
     await account.drain()
     before = account.counts(*GONE, "ledger", "runs")
     assert all(before.values())
-    bodies = account.box.read_now(inbox.listed)
+    bodies = account.kept()
     assert all(each.body for each in bodies)
     account.receive([removed(account)])
     await account.drain()
     after = account.counts(*GONE, "ledger", "runs")
     assert after == {name: 0 for name in GONE} | {"ledger": before["ledger"], "runs": before["runs"]}
-    rows = account.box.read_now(inbox.listed)
+    rows = account.kept()
     assert len(rows) == len(bodies) + 1
     assert not [each for each in rows if each.body or each.uuid or each.registrant_id or each.participant_uuid]
     assert account.database.read_now(notes.get, CONNECTED) is None
@@ -183,7 +188,7 @@ async def test_folding_the_removal_twice_changes_nothing(account: Account) -> No
     account.database.write_now(lambda c: intake.fold(c, opened, **nothing))
     await account.drain()
     assert not any(account.counts(*GONE).values())
-    assert not [each for each in account.box.read_now(inbox.listed) if each.body]
+    assert not [each for each in account.kept() if each.body]
 
 
 @pytest.mark.parametrize(

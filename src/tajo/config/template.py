@@ -100,10 +100,12 @@ brevo:
   #api_url: https://api.brevo.com/v3
 
 # Brevo events and mails go out only for sessions that ended at most this long ago. (이벤트 유효 시간)
-# operator: a contact of your own, such as ops@example.com, that also gets "started" and "ended".
+# operator: a contact of your own, such as ops@example.com, that also gets "started", "ended" and "recording_ready".
+# recording_ready: with which outcomes people get zoom_recording_ready.
 #events:
 #  max_age: 72h
 #  operator:
+#  recording_ready: [attended, no_show, unknown]
 
 # A SQLite file, or postgresql://user:password@host/name (then better as "${DATABASE_URL}"). (데이터베이스)
 #database_url: sqlite:///tajo.db

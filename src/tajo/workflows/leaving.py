@@ -33,9 +33,10 @@ def leave(connection: sa.Connection, told: Deauthorized, account_id: str) -> boo
     since += [signed_in.signed_in_at] if signed_in else []
     if any(moment > told.at for moment in since):
         return False
-    forget_everything_told(connection, told.at)
+    last = max(told.at, removed_at(connection) or told.at)
+    forget_everything_told(connection, last)
     notes.forget(connection, CONNECTED)
-    notes.put(connection, REMOVED_AT, told.at.isoformat())
+    notes.put(connection, REMOVED_AT, last.isoformat())
     return True
 
 

@@ -356,7 +356,7 @@ def test_recordings(sent: dict[str, list[Event]]) -> None:
 def test_the_app_was_removed(sent: dict[str, list[Event]]) -> None:
     for event in sent["app_deauthorized"]:
         payload = event.body["payload"]
-        assert read(event.body) == Deauthorized(NOW, payload["account_id"], payload["client_id"])
+        assert read(event.body) == Deauthorized(NOW, payload["account_id"], payload["user_id"], payload["client_id"])
 
 
 def test_what_is_not_handled_is_read_as_far_as_it_goes(sent: dict[str, list[Event]]) -> None:
@@ -570,7 +570,9 @@ def test_a_recording_as_captured() -> None:
 )
 def test_a_removed_app_whatever_the_type_of_its_time(event_ts: Any) -> None:
     found = read(changed(REMOVED, event_ts=event_ts))
-    assert found == Deauthorized(datetime(2026, 6, 17, 13, 52, 28, tzinfo=UTC), "AAAAAABBBB", "ABCDEFGHIJKLMNOPQRSTUV")
+    assert found == Deauthorized(
+        datetime(2026, 6, 17, 13, 52, 28, tzinfo=UTC), "AAAAAABBBB", "abcD3ojfdbjfg", "ABCDEFGHIJKLMNOPQRSTUV"
+    )
 
 
 # --- what cannot be read says so ---
