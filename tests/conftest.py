@@ -16,6 +16,7 @@ import textwrap
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -31,7 +32,7 @@ from tajo.connectors.zoom.api.client import ZoomClient
 from tajo.http import Http
 from tajo.simulators.brevo import BrevoSimulator, BrevoSwitches
 from tajo.simulators.serve import serve
-from tajo.simulators.world import World
+from tajo.simulators.world import Stage, World
 from tajo.simulators.zoom import ZoomSimulator, ZoomSwitches
 from tajo.store import inbox
 from tajo.store.database import HEAD, Database
@@ -504,3 +505,40 @@ def simulators(config: Callable[..., Config], clock: VirtualClock) -> Callable[.
         return Simulators(vendor, account, config, time_of_both)
 
     return make
+
+
+# --- a service between both ---
+
+
+@dataclass
+class Town:
+    """Both vendors on real sockets and real time. `config` builds the configuration of a service between them.
+
+    `webinar` is over for two days; of its registrants a@mail.example came, b@mail.example did not.
+    """
+
+    zoom: ZoomSimulator
+    brevo: BrevoSimulator
+    config: Callable[..., Config]
+    webinar: Any
+    key: str = "an-api-key-of-the-tests"
+
+
+@pytest.fixture
+def town(simulators: Callable[..., Simulators]) -> Iterator[Town]:
+    now = datetime.now(UTC)
+    stage = Stage(8, now)
+    webinar = stage.webinar("Webinar", start=now - timedelta(days=2))
+    people = [stage.names.person(email=f"{name}@mail.example", phone="") for name in ("a", "b")]
+    for each in people:
+        webinar.register(each)
+    webinar.hold().come(people[0], 0, 30)
+    sims = simulators(stage.world(), plan="business", at=lambda: datetime.now(UTC))
+    with sims.served() as at:
+
+        def build(*, zoom: dict[str, Any] | None = None, server: dict[str, Any] | None = None, **more: Any) -> Config:
+            mine = {"plan": "business", "webhook": {"secret_token": "hush"}, **at["zoom"], **(zoom or {})}
+            key = {"api_key": Town.key, **(server or {})}
+            return sims.config(zoom=mine, brevo=at["brevo"], server=key, **more)
+
+        yield Town(sims.zoom, sims.brevo, build, webinar)

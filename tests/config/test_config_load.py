@@ -363,3 +363,14 @@ def test_any_bytes_load_or_are_refused_in_whole_lines(content: bytes) -> None:
         else:
             assert config.model_dump_json()
             assert repr(config)
+
+
+def test_the_services_key_is_the_environments_unless_written() -> None:
+    """In .env, too; nobody misses it, since the HTTP API is off without."""
+    assert from_mapping({}, env={"TAJO_API_KEY": " hush-hush "}).require("server.api_key") == "hush-hush"
+    written = from_mapping({"server": {"api_key": "mine"}}, env={"TAJO_API_KEY": "another"})
+    assert written.require("server.api_key") == "mine"
+    without = from_mapping({}, env={})
+    assert without.server.api_key is None
+    assert "server.api_key" not in [each.key for each in without.missing]
+    assert "hush" not in repr(from_mapping({}, env={"TAJO_API_KEY": "hush-hush"}))

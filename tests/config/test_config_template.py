@@ -55,7 +55,7 @@ def test_the_template_has_every_setting(tmp_path: Path) -> None:
 def test_the_example_of_an_environment_has_every_variable() -> None:
     named = set(re.findall(r"\$\{([A-Z]+_[A-Z_]+)\}", "\n".join(re.findall(r"^[^#\n]+", TAJO_YML, re.MULTILINE))))
     assert named == set(re.findall(r"^([A-Z_]+)=$", ENV_EXAMPLE, re.MULTILINE))
-    assert named | {"ZOOM_VERIFICATION_TOKEN"} == set(USUAL_VARIABLES.values())
+    assert named | {"ZOOM_VERIFICATION_TOKEN", "TAJO_API_KEY"} == set(USUAL_VARIABLES.values())
 
 
 def test_both_files_are_written_and_load(tmp_path: Path) -> None:

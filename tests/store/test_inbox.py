@@ -356,8 +356,6 @@ def test_what_became_of_a_delivery_is_recorded(inbox_database: Database) -> None
         NOW,
     )
     assert inbox_database.read_now(inbox.known_meanings, ["m" * 64, "n" * 64]) == {"m" * 64: id_}
-    assert inbox_database.read_now(inbox.told_of, "u", "x")
-    assert not inbox_database.read_now(inbox.told_of, "u", "y")
 
 
 def test_only_what_was_handled_makes_another_one_a_duplicate(inbox_database: Database) -> None:

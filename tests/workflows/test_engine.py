@@ -17,19 +17,72 @@ from typing import Any
 import pytest
 from dbos import DBOS
 
+from tajo import logs
 from tajo.core.errors import TajoError
 from tajo.store import notes
 from tajo.store.database import Database
-from tajo.workflows.engine import BusyError, Durable, Engine, Inline, bounded, role_lock, workflow
+from tajo.workflows.engine import Durable, Engine, Inline, bounded, workflow
+from tajo.workflows.roles import BusyError, role_lock
 
 pytestmark = pytest.mark.anyio
+
+# --- a workflow that nobody can follow ---
+
+
+@workflow("crashing-in-test")
+async def crashing(text: str) -> Any:
+    raise KeyError(text)
+
+
+async def test_an_error_that_nobody_expected_is_logged_by_its_place(
+    sqlite_database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not by its text, which may be anything; whoever awaits the result gets it as before."""
+    async with Engine(sqlite_database, "sync", None) as engine:
+        with logs.started(level="info"), pytest.raises(Exception, match="kim"):
+            await engine.result("crash-1", crashing, "kim@mail.example")
+    told = json.loads(capsys.readouterr().err)
+    assert (told["event"], told["name"], told["error"]) == ("workflow.crashed", "crashing-in-test", "KeyError")
+    assert told["where"][0].endswith(":crashing")
+
+
+# --- whose process it is ---
+
+
+async def test_a_process_has_one_engine(sqlite_database: Database) -> None:
+    """DBOS is one a process: a second one would take the first one's place."""
+    async with Engine(sqlite_database, "serve", None):
+        with pytest.raises(BusyError) as caught:
+            async with Engine(sqlite_database, "sync", None):
+                pass
+        assert "already" in caught.value.message
+    async with Engine(sqlite_database, "sync", None):
+        pass
+
+
+async def test_the_loops_threads_are_there_afterwards(sqlite_database: Database) -> None:
+    """A program that has synced goes on with its own work in the same event loop."""
+    async with Engine(sqlite_database, "sync", None) as engine:
+        await engine.result("counted-1", in_a_thread)
+        assert await asyncio.to_thread(lambda: 1) == 1
+    assert await asyncio.to_thread(lambda: 2) == 2
+
+
+@workflow("in-a-thread-in-test")
+async def in_a_thread() -> Any:
+    return await Durable().run("one", _one)
+
+
+async def _one() -> Any:
+    return 1
+
 
 # --- roles ---
 
 HOLD = """
     import sys
     from tajo.store.database import Database
-    from tajo.workflows.engine import role_lock
+    from tajo.workflows.roles import role_lock
 
     with role_lock(Database(sys.argv[1]), "sync"):
         print("held", flush=True)

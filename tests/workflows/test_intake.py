@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -309,6 +310,7 @@ async def test_what_follows_has_ids_that_tell_doubled_starts(line: Line) -> None
     )
     about = ("webinar", "97")
     assert sorted(await line.drain(), key=lambda each: each.id) == [
+        FollowUp("recorded", "recorded:u1==", "webinar:97", (*about, "u1==")),
         FollowUp("registered", f"registered:webinar:97:{ids[1]}", "webinar:97", about),
         FollowUp("settle", "settle:u1==", "webinar:97", (*about, 1), SETTLE),
         FollowUp("started", "started:u1==", "webinar:97", (*about, "u1==")),
@@ -389,6 +391,18 @@ async def test_a_removed_app_is_one_dead_letter_of_its_last_removal(line: Line) 
     (letter,) = line.main.read_now(letters.open_letters)
     assert (letter.subject, letter.arose_at) == ("zoom", NOW + timedelta(minutes=5))
     assert "tajo connectors connect zoom" in letter.remedy
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_removal_takes_what_was_before_it_and_leaves_what_came_after(
+    order: tuple[int, ...], sqlite_database: Database
+) -> None:
+    """Whichever comes first in the batch."""
+    removal = app_deauthorized(Stage(1, NOW).world(), at=NOW - timedelta(hours=1), user_id="u").body
+    bodies = [signup("created", at=NOW - timedelta(hours=2), rid="old"), removal, signup("created", at=NOW, rid="new")]
+    sqlite_database.write_now(fold, [bodies[number] for number in order])
+    known = sqlite_database.read_now(facts.load_registrations, Kind.WEBINAR, "97")
+    assert [each.registrant_id for each in known] == ["new"]
 
 
 # --- one that cannot be folded ---

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,14 @@ LISTS = {15: "Meeting participants", 16: "Webinar attendees", 17: "Webinar regis
 @click.option("--seed", default=7, show_default=True, help="Which people and sessions.")
 @shared
 def command(seed: int, config_path: Path | None, as_json: bool, no_input: bool) -> int:
-    """Show it all: a month of simulated sessions, synced over HTTP and explained. Needs no account.
+    """Show it all: a month of simulated sessions, synced and explained, then a live webinar. Needs no account.
 
     Everything happens on this machine and in a temporary folder.
     """
     del config_path, no_input
+    import anyio
+
+    from tajo.cli.demo_live import show_live
     from tajo.simulators.brevo import BrevoSimulator
     from tajo.simulators.serve import serve
     from tajo.simulators.world import month
@@ -38,11 +42,18 @@ def command(seed: int, config_path: Path | None, as_json: bool, no_input: bool) 
     brevo = BrevoSimulator()
     for id_, name in LISTS.items():
         brevo.add_list(id_, name)
+    began = time.monotonic()
     with serve(zoom.app) as zoom_url, serve(brevo.app) as brevo_url, tempfile.TemporaryDirectory() as folder:
         demo = Demo(zoom, brevo, _configuration(zoom, zoom_url, brevo_url, Path(folder)))
         summary = demo.run(quiet=as_json)
+    if not as_json:
+        _heading("A live webinar through the service, in fast time")
+    with tempfile.TemporaryDirectory() as folder:
+        live = anyio.run(partial(show_live, seed, Path(folder), _configuration, quiet=as_json))
     if as_json:
-        print_json({name: value for name, value in summary.items() if name != "writes"})
+        print_json({name: value for name, value in summary.items() if name != "writes"} | {"live": live})
+    else:
+        click.echo(f"\n{time.monotonic() - began:.0f} s in all. Next: `tajo init`, then `tajo check`.")
     return 0
 
 
@@ -78,7 +89,6 @@ class Demo:
         from tajo.cli.sync import show
         from tajo.config.load import from_mapping
 
-        began = time.monotonic()
         config = from_mapping(self.configuration, env={})
         database = app.open_database(config)
         try:
@@ -89,7 +99,6 @@ class Demo:
                 self._contacts()
                 self._stories(database)
                 self._costs(summary)
-                click.echo(f"\n{time.monotonic() - began:.0f} s in all. Next: `tajo init`, then `tajo check`.")
         finally:
             database.close()
         return summary

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("tajo.cli.serve", "Receive webhooks, and do what follows from them."),
     "worker": ("tajo.cli.worker", "Do what follows from webhooks, beside `tajo serve --no-worker`."),
     "events": ("tajo.cli.events", "List, show and replay received webhooks."),
+    "keys": ("tajo.cli.keys", "Show and replace the keys that stored tokens are encrypted with."),
     "connectors": ("tajo.cli.connectors", "Connect, list, inspect and disconnect connectors."),
     "why": ("tajo.cli.why", "Tell one person's story: registered, came, written, or why not."),
 }
@@ -90,6 +91,11 @@ def main() -> None:
     except OSError as error:
         _leave_stdout()
         click.echo(f"tajo: {error.strerror or error}", err=True)
+        sys.exit(1)
+    except Exception as error:  # its text and a traceback could have a person's data in them
+        from tajo.logs import crash_line
+
+        click.echo(f"tajo: {crash_line(error)}; please report it with what you did", err=True)
         sys.exit(1)
 
 

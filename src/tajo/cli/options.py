@@ -6,6 +6,7 @@ import functools
 import json
 import unicodedata
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,16 @@ def read_config(path: Path | None, *, optional: bool = False, overrides: dict[st
     for warning in config.warnings:
         click.echo(f"warning: {warning}", err=True)
     return config
+
+
+def logging(config: Config, *, only_verbose: bool = False) -> AbstractContextManager[None]:
+    """The log on stderr while the block lasts. `only_verbose`: for commands that say everything else themselves."""
+    from tajo import logs
+
+    zoom = config.connectors.zoom
+    if only_verbose and zoom.effective_log_level != "verbose":
+        return nullcontext()
+    return logs.started(level=zoom.effective_log_level, webhooks=zoom.log_webhooks)
 
 
 def print_json(data: Any) -> None:

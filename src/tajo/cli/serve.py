@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import AsyncExitStack
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tajo.cli.options import read_config, shared
+from tajo.cli.options import logging, read_config, shared
 
 if TYPE_CHECKING:
     from tajo.config.model import Config
-    from tajo.workflows.worker import Worker
+    from tajo.service import Failure
 
 HEADER_DEADLINE_MS = 5_000  # a client that has not sent its headers by then is cut off
-DRAIN_S = 20.0  # how long a stop waits for work that is under way
+SWITCH_S = 0.0005  # a busy thread lets others run so often (Python: 5 ms): the worker's work is no delivery's wait
 
 
 @click.command("serve")
@@ -32,11 +32,9 @@ def command(
     del as_json, no_input
     config = read_config(config_path)
     config.require("connectors.zoom.webhook.secret_token")
-    asyncio.run(
-        Service(config).serve(
-            host=host or config.server.host, port=config.server.port if port is None else port, worker=not no_worker
-        )
-    )
+    host, port = host or config.server.host, config.server.port if port is None else port
+    with logging(config):
+        asyncio.run(Service(config).serve(host=host, port=port, worker=not no_worker))
     return 0
 
 
@@ -46,7 +44,9 @@ def command(
 def worker_command(name: str, config_path: Path | None, as_json: bool, no_input: bool) -> int:
     """Do what follows from webhooks, beside `tajo serve --no-worker`."""
     del as_json, no_input
-    asyncio.run(Service(read_config(config_path)).work(name))
+    config = read_config(config_path)
+    with logging(config):
+        asyncio.run(Service(config).work(name))
     return 0
 
 
@@ -62,25 +62,14 @@ class Service:
         from granian.http import HTTP1Settings
         from granian.server.embed import Server
 
-        from tajo import app
-        from tajo.store.inbox import Inbox
-        from tajo.web.app import build
-        from tajo.web.metrics import Metrics
-        from tajo.workflows.services import utc_now
+        from tajo import __version__, logs
+        from tajo.service import DRAIN_S, receiving
 
         self._listen_to_signals()
-        async with AsyncExitStack() as stack:
-            database = app.open_database(self.config)
-            stack.callback(database.close)
-            box = Inbox(app.open_inbox(self.config))
-            stack.callback(box.database.close)
-            stack.callback(box.close)
-            metrics = Metrics()
-            asgi, web = build(database, box, secrets=self._secrets, clock=utc_now, metrics=metrics)
-            if worker:
-                await stack.enter_async_context(self._worker(database, box.database, "serve", metrics))
+        sys.setswitchinterval(SWITCH_S)
+        async with receiving(self.config, worker=worker) as running:
             server = Server(
-                asgi,
+                running.asgi,
                 address=host,
                 port=port,
                 interface=Interfaces.ASGINL,
@@ -90,65 +79,36 @@ class Service:
             )
             serving = asyncio.create_task(server.serve())
             click.echo(f"tajo listens on http://{host}:{port}", err=True)
-            stopped = asyncio.create_task(self.stopping.wait())
-            await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            web.close()
+            logs.say("service.started", role="serve", version=__version__, host=host, port=port, worker=worker)
+            await self._stopped(running.failure, serving)
+            running.web.close()
             server.stop()  # type: ignore[no-untyped-call]
             await asyncio.wait({serving}, timeout=DRAIN_S)
+        logs.say("service.stopped", role="serve")
+        if running.failure.error is not None:
+            raise running.failure.error
 
     async def work(self, name: str) -> None:
-        from tajo import app
-        from tajo.web.metrics import Metrics
+        from tajo import __version__, logs
+        from tajo.service import working
 
         self._listen_to_signals()
-        async with AsyncExitStack() as stack:
-            database = app.open_database(self.config)
-            stack.callback(database.close)
-            box = app.open_inbox(self.config)
-            stack.callback(box.close)
-            await stack.enter_async_context(self._worker(database, box, name, Metrics()))
+        async with working(self.config, name) as failure:
             click.echo(f"worker {name} works", err=True)
-            await self.stopping.wait()
+            logs.say("service.started", role=name, version=__version__, worker=True)
+            await self._stopped(failure)
+        logs.say("service.stopped", role=name)
+        if failure.error is not None:
+            raise failure.error
 
-    def _worker(self, database: Any, box: Any, role: str, metrics: Any) -> Any:
-        """The worker's side as a context: it runs in the background, and is drained at the end."""
-        from contextlib import asynccontextmanager
-
-        from tajo import app
-        from tajo.workflows.engine import Engine
-        from tajo.workflows.progress import Measured
-        from tajo.workflows.worker import Worker
-
-        @asynccontextmanager
-        async def running() -> Any:
-            progress = Measured(metrics)
-            async with (
-                app.services(self.config, database, progress=progress) as services,
-                Engine(database, role, services, live=True) as engine,
-            ):
-                services.holder = role
-                worker = Worker(services, engine, box, name=role)
-                task = asyncio.create_task(worker.run())
-                try:
-                    yield worker
-                finally:
-                    await _drained(worker, task)
-
-        return running()
-
-    def _secrets(self) -> list[str]:
-        webhook = self.config.connectors.zoom.webhook
-        if not self.config.connectors.zoom.enabled:
-            return []  # answered with 503: nothing is lost while it is off
-        return [each.get_secret_value() for each in (webhook.secret_token, webhook.previous_secret_token) if each]
+    async def _stopped(self, failure: Failure, *serving: asyncio.Task[Any]) -> None:
+        """Until a signal comes, the server ends, or the worker breaks down."""
+        waiting = {asyncio.create_task(each.wait()) for each in (self.stopping, failure.happened)}
+        await asyncio.wait({*serving, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+        for each in waiting:
+            each.cancel()
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, self.stopping.set)
-
-
-async def _drained(worker: Worker, task: asyncio.Task[None]) -> None:
-    worker.stop.set()
-    await asyncio.wait({task}, timeout=DRAIN_S)
-    task.cancel()

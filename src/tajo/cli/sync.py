@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tajo.cli.options import print_json, read_config, shared
+from tajo.cli.options import logging, print_json, read_config, shared
 
 
 def window(command: Any) -> Any:
@@ -67,7 +67,7 @@ def _sync(
     async def run() -> dict[str, Any]:
         database = app.open_database(config)
         try:
-            with Bars(console(stderr=True)) as bars:
+            with Bars(console(stderr=True)) as bars, logging(config, only_verbose=True):
                 async with app.services(config, database, progress=bars) as services:
                     summary = await carry_out(services, request, told=lambda text: click.echo(text, err=True))
                     if with_events and "problem" not in summary:
@@ -84,8 +84,9 @@ async def _events(services: Any, summary: dict[str, Any], *, ask: bool) -> dict[
     """Send the events of the sessions that were synced, after showing how many; None where nobody wanted them."""
     import sys
 
-    from tajo.workflows.announcing import announce, unsent
-    from tajo.workflows.engine import role_lock
+    from tajo.workflows.announcing import announce
+    from tajo.workflows.roles import role_lock
+    from tajo.workflows.telling import unsent
 
     wanted = await unsent(services, [each["key"] for each in summary["occurrences"]])
     names = Counter(each.name for each in wanted)
@@ -101,7 +102,8 @@ async def _events(services: Any, summary: dict[str, Any], *, ask: bool) -> dict[
 
 def finish(summary: dict[str, Any], as_json: bool) -> int:
     """Print a run's summary; its exit code. A problem that stopped it is raised as the error that it was."""
-    from tajo.workflows.sync import error_of, exit_code
+    from tajo.core.problems import error_of
+    from tajo.workflows.sync import exit_code
 
     if "problem" in summary:
         if as_json:
@@ -126,6 +128,8 @@ def show(summary: dict[str, Any]) -> None:
             f"Brevo events: {events['sent']} sent, {events['refused']} refused, {events['ambiguous']} unanswered"
         )
     calls = summary["calls"]
+    if not calls:
+        return  # the running service made them: see its figures
     zoom = sum(count for name, count in calls.items() if name.startswith("zoom."))
     brevo = sum(count for name, count in calls.items() if name.startswith("brevo."))
     click.echo(f"calls: {zoom} to Zoom, {brevo} to Brevo, {sum(summary['limited'].values())} refused by a limit")

@@ -22,8 +22,8 @@ from tajo.core.errors import ConfigError
 __all__ = ["Config", "InvalidConfigError", "from_mapping", "load"]
 
 DEFAULT_FILE = "tajo.yml"
-_API_KEY: Path = ("brevo", "api_key")
-_API_KEY_VARIABLE = "BREVO_API_KEY"
+_API_KEYS: Mapping[Path, str] = {("brevo", "api_key"): "BREVO_API_KEY", ("server", "api_key"): "TAJO_API_KEY"}
+_NEEDED: Collection[Path] = {("brevo", "api_key")}  # no command goes without
 _LEGACY: Path = ("connectors", "zoom", "webhook", "verification_token")
 
 
@@ -115,11 +115,12 @@ def _build(
     expansion = Expansion(env)
     settings = expansion.expand(document.data)
     lines = document.lines or dict.fromkeys(expansion.keys, 0)
-    _default_api_key(settings, expansion)
+    for path, variable in _API_KEYS.items():
+        _default_api_key(settings, expansion, path, variable)
     for key, value in overrides.items():
         if value is not None:
             _set(settings, tuple(key.split(".")), value)
-    source = Source(name, lines)
+    source = Source(name, lines, variables=env)
     problems = [*document.problems, *expansion.problems, *_two_mappings(settings, source)]
     source = replace(source, missing=_missing(expansion, source), warnings=_warnings(source))
     context = {"known_fields": _catalogue() if known_fields is None else known_fields}
@@ -140,20 +141,20 @@ def _catalogue() -> Collection[str]:
     return FIELDS.keys()
 
 
-def _default_api_key(settings: dict[str, Any], expansion: Expansion) -> None:
-    """Without a line of its own, Brevo's key is BREVO_API_KEY.
+def _default_api_key(settings: dict[str, Any], expansion: Expansion, path: Path, variable: str) -> None:
+    """Without a line of its own, Brevo's key is BREVO_API_KEY, and the service's TAJO_API_KEY.
 
     A line that names another, unset variable stays empty: its account must not be swapped for another in silence.
     """
-    brevo = settings.get("brevo")
-    if _API_KEY in expansion.missing or (brevo is not None and not isinstance(brevo, dict)):
+    group = settings.get(str(path[0]))
+    if path in expansion.missing or (group is not None and not isinstance(group, dict)):
         return
-    if brevo is not None and brevo.get("api_key") is not None:
+    if group is not None and group.get(path[1]) is not None:
         return
-    if key := expansion.env.get(_API_KEY_VARIABLE, "").strip():
-        _set(settings, _API_KEY, key)
-    else:
-        expansion.missing[_API_KEY] = _API_KEY_VARIABLE
+    if key := expansion.env.get(variable, "").strip():
+        _set(settings, path, key)
+    elif path in _NEEDED:
+        expansion.missing[path] = variable
 
 
 def _set(settings: dict[str, Any], path: Path, value: object) -> None:

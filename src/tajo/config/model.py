@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import BaseModel, Field, PrivateAttr
 
 from tajo.brevo.config import BrevoConfig
 from tajo.config.mapping import FieldMapping, Mapped
 from tajo.config.source import Missing, Source
-from tajo.config.values import Database, DatabaseUrl, Duration, Email, Number, Part, Secret, Text, WebAddress
+from tajo.config.values import (
+    Credential,
+    Database,
+    DatabaseUrl,
+    Duration,
+    Email,
+    Number,
+    Part,
+    Secret,
+    Text,
+    WebAddress,
+)
 from tajo.connectors.zoom.config import ZoomConfig
 from tajo.core.errors import ConfigError
 
@@ -22,6 +34,7 @@ USUAL_VARIABLES: Mapping[str, str] = {
     "connectors.zoom.webhook.secret_token": "ZOOM_WEBHOOK_SECRET",
     "connectors.zoom.webhook.verification_token": "ZOOM_VERIFICATION_TOKEN",
     "brevo.api_key": "BREVO_API_KEY",
+    "server.api_key": "TAJO_API_KEY",
 }
 
 
@@ -43,6 +56,10 @@ class EventsConfig(Part):
         description="Contact that also gets started, ended and recording_ready, so that a meeting nobody registered "
         "for can start an automation.",
     )
+    recording_ready: tuple[Literal["attended", "no_show", "unknown"], ...] = Field(
+        default=("attended", "no_show", "unknown"),
+        description="With which outcomes people get the event zoom_recording_ready.",
+    )
 
 
 class ServerConfig(Part):
@@ -52,6 +69,11 @@ class ServerConfig(Part):
     port: Number = Field(default=8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
     public_url: WebAddress | None = Field(
         default=None, description="The address under which Zoom and people reach the service."
+    )
+    api_key: Credential | None = Field(
+        default=None,
+        description="The bearer of the HTTP API, 16 signs or more; off without one. Without this line it is "
+        "TAJO_API_KEY from the environment.",
     )
 
 
@@ -92,6 +114,11 @@ class Config(Part):
     def file(self) -> str:
         """The file's name as it was given; "config" for a mapping out of a program."""
         return self._source.name
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """The environment as it was read, with what `.env` adds; secrets among it."""
+        return self._source.variables
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -100,19 +100,22 @@ brevo:
   #api_url: https://api.brevo.com/v3
 
 # Brevo events and mails go out only for sessions that ended at most this long ago. (이벤트 유효 시간)
-# operator: a contact of your own, such as ops@example.com, that also gets "started" and "ended".
+# operator: a contact of your own, such as ops@example.com, that also gets "started", "ended" and "recording_ready".
+# recording_ready: with which outcomes people get zoom_recording_ready.
 #events:
 #  max_age: 72h
 #  operator:
+#  recording_ready: [attended, no_show, unknown]
 
 # A SQLite file, or postgresql://user:password@host/name (then better as "${DATABASE_URL}"). (데이터베이스)
 #database_url: sqlite:///tajo.db
 
-# tajo serve. public_url: the https address under which Zoom reaches it. (서버)
+# tajo serve. public_url: the https address under which Zoom reaches it. api_key: lets programs in (docs/api.md). (서버)
 #server:
 #  host: 127.0.0.1
 #  port: 8000
 #  public_url:
+#  api_key: "${TAJO_API_KEY}"
 
 # How long the bodies of webhooks are kept. (보관 기간)
 #retention:
@@ -132,6 +135,9 @@ ZOOM_CLIENT_SECRET=
 
 # Zoom: the same app, "Feature", "Secret Token"; only for tajo serve
 ZOOM_WEBHOOK_SECRET=
+
+# Only for programs that talk to tajo serve: 16 signs or more that nobody can guess, such as from `openssl rand -hex 32`
+#TAJO_API_KEY=
 """
 
 TEMPLATES = {"tajo.yml": TAJO_YML, ".env.example": ENV_EXAMPLE}

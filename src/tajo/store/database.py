@@ -107,6 +107,23 @@ class Database:
         self.engine.dispose()
 
 
+def existing(url: str) -> Database | None:
+    """The database, if it is there and of this version; nothing is created or migrated."""
+    path = url.removeprefix("sqlite:///")
+    if url.startswith("sqlite:///") and not Path(path).is_file():
+        return None
+    database = Database(url)
+    try:
+        if database.is_current():
+            return database
+        database.refuse_newer()
+    except BaseException:
+        database.close()
+        raise
+    database.close()
+    return None
+
+
 def _newer(version: str) -> ConfigError:
     return ConfigError(
         f"the database is of a newer version of Tajo ({version})",

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import queue
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +22,7 @@ import sqlalchemy as sa
 from tajo.core.errors import TransientError
 from tajo.store.database import Database, Schema
 from tajo.store.tables import Moment
-from tajo.store.upsert import insert
+from tajo.store.upsert import insert_new, update_each
 
 metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"})
 
@@ -67,6 +69,8 @@ MOST_QUEUED = 20_000  # ours: requests that wait for the disk; beyond that the a
 MOST_IN_BATCH = 2_000
 CHUNK = 500  # what surely fits one IN
 PATIENCE = timedelta(seconds=2.5)  # ours: Zoom itself gives up after 3 s
+BUSY_S = 0.02  # ours: so soon after a batch comes the next delivery, and more are on their way:
+GATHER_S = 0.004  # a moment is waited for them. A commit costs more than all else that a delivery needs.
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ class Inbox:
         self._patience = patience
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._closing = False
+        self._flushed = 0.0  # when the last batch was written, on the monotonic clock
         self._thread = threading.Thread(target=self._write_batches, name="inbox", daemon=True)
         self._thread.start()
 
@@ -140,6 +145,7 @@ class Inbox:
                 except Exception as error:  # whatever it is, the senders have to be told: they try again
                     failure = OverloadError(f"the inbox cannot write ({type(error).__name__})", origin="inbox")
                 _tell(batch, failure)
+                self._flushed = time.monotonic()
             if not more:
                 return
 
@@ -147,6 +153,8 @@ class Inbox:
         first = self._queue.get()
         if first is None:
             return [], False
+        if time.monotonic() - self._flushed < BUSY_S:
+            time.sleep(GATHER_S)
         batch = [first]
         while len(batch) < MOST_IN_BATCH:
             try:
@@ -161,7 +169,6 @@ class Inbox:
 
 def _insert(connection: sa.Connection, items: Sequence[Received]) -> int:
     """Keep those whose digest is not there yet; how many they were."""
-    statement = insert(connection, inbox).on_conflict_do_nothing(index_elements=["digest"]).returning(inbox.c.id)
     rows = [
         {
             "received_at": item.received_at,
@@ -173,7 +180,7 @@ def _insert(connection: sa.Connection, items: Sequence[Received]) -> int:
         }
         for item in items
     ]
-    return len(connection.execute(statement, rows).all())  # of many rows, not every driver tells the count
+    return insert_new(connection, inbox, rows, "digest")
 
 
 def _tell(batch: Sequence[_Waiting], failure: Exception | None) -> None:
@@ -252,16 +259,8 @@ def known_meanings(connection: sa.Connection, meanings: Iterable[str]) -> dict[s
 
 def mark(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Record what became of deliveries: rows of id_, state, reason, handled_at, event, meaning, uuid, …"""
-    if rows:
-        names = [name for name in rows[0] if name != "id_"]
-        statement = (
-            sa.update(inbox)
-            .where(inbox.c.id == sa.bindparam("id_"))
-            .values({name: sa.bindparam(f"v_{name}") for name in names})
-        )
-        connection.execute(
-            statement, [{"id_": row["id_"], **{f"v_{name}": row[name] for name in names}} for row in rows]
-        )
+    renamed = [{"id" if name == "id_" else name: value for name, value in row.items()} for row in rows]
+    update_each(connection, inbox, "id", renamed)
 
 
 def again(connection: sa.Connection, ids: Iterable[int], now: datetime) -> int:
@@ -324,7 +323,35 @@ def counts(connection: sa.Connection) -> tuple[dict[str, int], datetime | None]:
     return states, oldest
 
 
-def told_of(connection: sa.Connection, uuid: str, event: str) -> bool:
-    """Whether any delivery of this event about this instance came."""
-    found = connection.execute(sa.select(inbox.c.id).where(inbox.c.uuid == uuid, inbox.c.event == event).limit(1))
-    return found.scalar() is not None
+def forget_account(connection: sa.Connection, account_id: str, why: str) -> int:
+    """Drop the bodies of an account's deliveries ("" is everybody's) and what they were about; how many.
+
+    Those that nobody has handled yet are ignored for the given reason.
+    """
+    statement = sa.select(inbox.c.id, inbox.c.body, inbox.c.state).where(inbox.c.body.is_not(None))
+    if connection.dialect.name == "postgresql":
+        statement = statement.with_for_update(skip_locked=True)  # what another worker holds it folds, and ignores
+    mine = [(row.id, row.state) for row in connection.execute(statement) if _is_of(row.body, account_id)]
+    nothing = {"body": None, "uuid": "", "participant_uuid": "", "registrant_id": "", "meaning": ""}
+    for start in range(0, len(mine), 500):
+        chunk = mine[start : start + 500]
+        ids, waits = [id_ for id_, _ in chunk], [id_ for id_, state in chunk if state == WAITING]
+        connection.execute(sa.update(inbox).where(inbox.c.id.in_(ids)).values(nothing))
+        connection.execute(sa.update(inbox).where(inbox.c.id.in_(waits)).values(state=IGNORED, reason=why))
+    return len(mine)
+
+
+def _is_of(body: bytes, account_id: str) -> bool:
+    try:
+        told = json.loads(body)
+        payload = told.get("payload") if isinstance(told, dict) else None
+    except (ValueError, RecursionError):
+        return not account_id
+    return not account_id or (isinstance(payload, dict) and payload.get("account_id") == account_id)
+
+
+def last_of(connection: sa.Connection, event: str, state: str) -> datetime | None:
+    """When the newest delivery of this event that is in this state came."""
+    mine = (inbox.c.event == event) & (inbox.c.state == state)
+    found: datetime | None = connection.execute(sa.select(sa.func.max(inbox.c.received_at)).where(mine)).scalar()
+    return found

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from tajo import logs
 from tajo.core.errors import TajoError
 from tajo.store.rosters import in_chunks
 from tajo.store.tables import dead_letters
@@ -33,6 +34,7 @@ def add(connection: sa.Connection, subject: str, error: TajoError, now: datetime
             subject=subject, origin=error.origin, reason=error.message, remedy=error.hint, arose_at=now
         )
     )
+    logs.say_error("letter.filed", error)
 
 
 def resolve(connection: sa.Connection, subjects: Iterable[str], now: datetime, *, origin: str | None = None) -> None:

@@ -55,6 +55,12 @@ def load(connection: sa.Connection, run_id: str) -> Run:
     return _run(connection.execute(sa.select(runs).where(runs.c.id == run_id)).one())
 
 
+def find(connection: sa.Connection, run_id: str) -> Run | None:
+    """The run, None where there is none."""
+    row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).one_or_none()
+    return _run(row) if row else None
+
+
 def again(connection: sa.Connection, run: Run) -> Run:
     """Take up a paused run: the next attempt."""
     connection.execute(
@@ -112,6 +118,14 @@ def session_read(
         .where(run_sessions.c.run == run_id, run_sessions.c.kind == kind, run_sessions.c.id == session_id)
         .values(read_at=now, result=dict(result))
     )
+
+
+def progress(connection: sa.Connection, run_id: str) -> tuple[int, int]:
+    """How many of a run's sessions have been read, and how many there are."""
+    row = connection.execute(
+        sa.select(sa.func.count(run_sessions.c.read_at), sa.func.count()).where(run_sessions.c.run == run_id)
+    ).one()
+    return int(row[0]), int(row[1])
 
 
 def add_people(connection: sa.Connection, run_id: str, emails: Iterable[str]) -> None:

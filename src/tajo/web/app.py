@@ -11,15 +11,20 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from tajo.core.errors import TajoError
 from tajo.store import effects, heartbeats, inbox, letters, notes
 from tajo.store.database import Database
 from tajo.store.inbox import Inbox
+from tajo.web.api import Api
 from tajo.web.metrics import Metrics
+from tajo.web.oauth import callback
 from tajo.web.webhook import ZoomWebhook
-from tajo.workflows.worker import alive, waiting_since
+from tajo.workflows.jobs import alive
+from tajo.workflows.signin import SignIns
+from tajo.workflows.sync import RECOVERED
+from tajo.workflows.worker import waiting_since
 
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -46,15 +51,23 @@ def build(
     secrets: Callable[[], Sequence[str]],
     clock: Callable[[], datetime],
     metrics: Metrics,
+    sign_ins: SignIns | None = None,
+    api: Api | None = None,
 ) -> tuple[Starlette, Web]:
-    """The ASGI application; mount it under any server. `secrets` gives the webhook's secrets, the current one first."""
+    """The ASGI application; mount it under any server. `secrets` gives the webhook's secrets, the current one first.
+
+    `sign_ins` finishes users' sign-ins with Zoom; without it there is no such route, and without `api` none below
+    /api/v1.
+    """
     web = Web(database, inbox_, metrics, clock, ZoomWebhook(inbox_, secrets, clock, metrics))
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/webhooks/zoom", web.webhook, methods=None),
         Route("/healthz", health),
         Route("/readyz", ready),
         Route("/metrics", figures),
     ]
+    routes += [callback(sign_ins)] if sign_ins is not None else []
+    routes += [api.mount()] if api is not None else []
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False  # a delivery that is redirected is lost: Zoom follows no redirects
     app.state.web = web
@@ -104,7 +117,7 @@ async def _now(web: Web) -> list[Metric]:
         states, oldest = await web.inbox.database.read(inbox.counts)
         sent = await web.database.read(effects.counts)
         dead = len(await web.database.read(letters.open_letters))
-        recovered = await web.database.read(notes.get, "recovered") or 0
+        recovered = await web.database.read(notes.get, RECOVERED) or 0
     except TajoError:
         return [_gauge("tajo_database_up", "Whether the databases answer.", 0)]
     return [

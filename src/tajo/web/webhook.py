@@ -15,6 +15,7 @@ from hashlib import sha256
 
 from starlette.types import Receive, Scope, Send
 
+from tajo import logs
 from tajo.connectors.zoom.events import VALIDATION
 from tajo.connectors.zoom.webhook import challenge_answer, is_genuine
 from tajo.core.errors import TajoError
@@ -60,6 +61,7 @@ class ZoomWebhook:
             answer = await self._answer(scope, receive)
         except Refusal as refusal:
             self._metrics.refused(refusal.status, refusal.why)
+            logs.say_seldom("webhook.refused", status=refusal.status, why=refusal.why)
             await _send(send, refusal.status, b"", close=refusal.status in (413, 503))
         else:
             await _send(send, 200 if answer else 204, answer)

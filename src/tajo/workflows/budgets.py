@@ -7,6 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
+from tajo import logs
 from tajo.brevo.api import limits as brevo_limits
 from tajo.connectors.zoom.api import limits as zoom_limits
 from tajo.core.budget import Bucket, Quota, spaced
@@ -79,6 +80,7 @@ class Gates:
         if wait > timedelta(0):
             if wait > SHOWN_WAIT:
                 self._progress.waits(bucket.title, moment)
+                logs.say("vendor.waits", why=bucket.title, seconds=round(wait.total_seconds(), 1))
             await self._sleep(wait.total_seconds())
 
     async def push(self, bucket: Bucket, until: datetime) -> None:

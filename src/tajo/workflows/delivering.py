@@ -7,7 +7,8 @@ is not in the next plan.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -83,7 +84,7 @@ async def deliver_people(services: Services, emails: Iterable[str]) -> Report:
     known = await read_schema(services)
     targets = await _targets(services, known)
     report = Report()
-    await _settle(services, report)
+    await _settle(services, report, await _left_behind(services))
     prepared = await services.database.read(prepare, emails, services, known, targets)
     await _refuse(services, prepared.refused, report)
     _count(report, prepared)
@@ -189,16 +190,18 @@ async def _in_bulk(services: Services, operations: Sequence[Operation], report: 
     bare = any(not operation.join for operation in setting)
     everyone = await _list_named(services, schema.EVERYONE) if bare else 0
     singly: list[Operation] = []
-    for target, rows in deliver.batches(setting, before, everyone):
-        try:
-            process_id = await deliver.submit(services.brevo, rows, target)
-        except RejectedError:
-            singly += [by_email[row.email] for row in rows]  # not one row of it is usable: each says why
-            continue
-        lines = [_joined(by_email[row.email], before.get(row.email)) for row in rows]
-        opened = ledger.Import(process_id, services.clock(), target, tuple(lines))
-        await services.database.write(ledger.open_import, opened)
-    failed, refused = await _settle(services, report)
+    mine: list[ledger.Import] = []
+    with _watched(services, mine):
+        for target, rows in deliver.batches(setting, before, everyone):
+            try:
+                process_id = await deliver.submit(services.brevo, rows, target)
+            except RejectedError:
+                singly += [by_email[row.email] for row in rows]  # not one row of it is usable: each says why
+                continue
+            lines = [_joined(by_email[row.email], before.get(row.email)) for row in rows]
+            mine.append(ledger.Import(process_id, services.clock(), target, tuple(lines)))
+            await services.database.write(ledger.open_import, mine[-1])
+        failed, refused = await _settle(services, report, mine)
     await _one_by_one(services, singly, report)
     apart = failed | refused | {operation.email for operation in singly}
     done = [operation for operation in operations if operation.email not in apart]
@@ -228,9 +231,28 @@ async def _leave(services: Services, operations: Sequence[Operation], before: Ma
         await _record(services, lines, "list removal")
 
 
-async def _settle(services: Services, report: Report) -> tuple[set[str], set[str]]:
-    """See all accepted imports to their end and record them; who is still to be written, and who was refused."""
-    waiting = {each.process_id: each for each in await services.database.read(ledger.open_imports)}
+async def _left_behind(services: Services) -> list[ledger.Import]:
+    """Accepted imports that nobody watches any more: of before this process, or of work that broke off in it.
+
+    Those of other work that is under way have their watcher: a registration does not wait for a sweep's import.
+    """
+    opened = await services.database.read(ledger.open_imports)
+    return [e for e in opened if e.submitted_at < services.started_at or e.process_id in services.unwatched]
+
+
+@contextmanager
+def _watched(services: Services, mine: Sequence[ledger.Import]) -> Iterator[None]:
+    """Whatever breaks off in here leaves its imports to the next who delivers."""
+    try:
+        yield
+    except BaseException:
+        services.unwatched.update(each.process_id for each in mine)
+        raise
+
+
+async def _settle(services: Services, report: Report, mine: Sequence[ledger.Import]) -> tuple[set[str], set[str]]:
+    """See these accepted imports to their end and record them; who is still to be written, and who was refused."""
+    waiting = {each.process_id: each for each in mine}
     failed: set[str] = set()
     refused: set[str] = set()
     samples: list[Delivered] = []
@@ -250,6 +272,7 @@ async def _settle(services: Services, report: Report) -> tuple[set[str], set[str
                 samples += opened.rows[:1] if process.status == "completed" else ()
         if waiting and services.clock() - started > LONGEST_IMPORT:
             failed |= {row.email for each in waiting.values() for row in each.rows}
+            services.unwatched.update(waiting)
             break
     await _verify(services, [each for each in samples if each.email not in failed | refused][:3])
     return failed, refused

@@ -6,7 +6,7 @@ people joining) only touch tables; workflows are one a session, and have ids tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +33,7 @@ from tajo.core.sightings import Sighting
 from tajo.store import facts, inbox, letters, recordings, sightings
 from tajo.store.inbox import DUPLICATE, FAILED, HANDLED, IGNORED, QUARANTINED, Delivery
 from tajo.store.recordings import Recorded
+from tajo.workflows import leaving
 from tajo.workflows.engine import FollowUp
 
 BATCH = 500
@@ -104,10 +105,19 @@ class Fold:
 
     connection: sa.Connection
     settle_after: timedelta
+    account_id: str = ""
     follow: dict[str, FollowUp] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)  # accounts that removed the app
+    removed_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.removed_at = leaving.removed_at(self.connection)
 
     def apply(self, opened: Sequence[Opened]) -> None:
-        told = [(each.event, each.delivery) for each in opened]
+        for each in opened:
+            if isinstance(each.event, Deauthorized):
+                self._deauthorized(each.event, each)
+        told = [(each.event, each.delivery) for each in opened if not self._is_too_late(each)]
         self._know([event for event, _ in told])
         sightings.add(self.connection, [_sighting(event) for event, _ in told if isinstance(event, ParticipantTold)])
         self._registrations([(event, delivery) for event, delivery in told if isinstance(event, RegistrationTold)])
@@ -115,10 +125,20 @@ class Fold:
             if isinstance(event, SessionTold):
                 self._session(event, delivery)
             elif isinstance(event, RecordingTold):
-                self._recording(event)
-            elif isinstance(event, Deauthorized):
-                self._deauthorized(event)
+                self._recording(event, delivery)
             # That the recorder started or stopped is kept and shown in the inbox; nothing follows.
+
+    def _is_too_late(self, opened: Opened) -> bool:
+        if not self._is_of_before(opened.event):
+            return False
+        opened.state, opened.reason = IGNORED, leaving.REMOVED  # however late it comes
+        return True
+
+    def _is_of_before(self, event: Event | None) -> bool:
+        """Of before the app was removed. The removal itself may be folded twice: the inbox is another file."""
+        if event is None or isinstance(event, Deauthorized) or self.removed_at is None:
+            return False
+        return event.at <= self.removed_at
 
     def _then(self, follow: FollowUp, delivery: Delivery) -> None:
         """What follows, once however often it is told; a replay is a start of its own, named by its moment."""
@@ -175,7 +195,7 @@ class Fold:
         for (kind, session_id), found in sessions.items():
             facts.save_registrations(self.connection, kind, session_id, found)
 
-    def _recording(self, told: RecordingTold) -> None:
+    def _recording(self, told: RecordingTold, delivery: Delivery) -> None:
         recording = told.recording
         kind = kind_of_type(recording.type)
         recordings.save(
@@ -186,22 +206,33 @@ class Fold:
                 kind=kind,
                 topic=recording.topic,
                 share_url=recording.share_url,
-                passcode=recording.play_passcode or recording.passcode,
+                passcode=recording.passcode or recording.play_passcode,
                 duration_min=recording.duration_min,
                 transcript=told.transcript,
                 told_at=told.at,
             ),
         )
+        if not told.transcript:
+            session = f"{kind}:{recording.id}"
+            about = (kind.value, recording.id, recording.uuid)
+            self._then(FollowUp("recorded", f"recorded:{recording.uuid}", session, about), delivery)
 
-    def _deauthorized(self, told: Deauthorized) -> None:
+    def _deauthorized(self, told: Deauthorized, opened: Opened) -> None:
+        """The tokens are dead and the account's data has to go; `left` says whose bodies have to leave the inbox."""
+        if not leaving.leave(self.connection, told, self.account_id):
+            opened.state, opened.reason = IGNORED, "of another account or user, or older than the last connection"
+            return
+        self.follow.clear()
+        self.left.add(told.account_id)
+        self.removed_at = leaving.removed_at(self.connection) or told.at
         error = CredentialError(
             "the Zoom app was removed from the account: its tokens are dead",
             origin="zoom.webhook.app_deauthorized",
-            hint="install the app again, then run `tajo connectors connect zoom`",
+            hint="what was read is deleted; install the app again, then run `tajo connectors connect zoom`",
         )
         known = [each for each in letters.open_letters(self.connection, "zoom") if each.origin == error.origin]
-        if all(each.arose_at < told.at for each in known):
-            letters.add(self.connection, "zoom", error, told.at)
+        if all(each.arose_at < self.removed_at for each in known):
+            letters.add(self.connection, "zoom", error, self.removed_at)
 
 
 def _session_told(event: Event | None) -> Session | None:
@@ -272,33 +303,44 @@ def _give_up(connection: sa.Connection, opened: Opened, error: Exception, now: d
 
 
 def fold(
-    connection: sa.Connection, opened: Sequence[Opened], *, settle_after: timedelta, enqueue: Enqueue, now: datetime
-) -> None:
-    """Fold a batch and enqueue what follows, in one transaction. An event that cannot be folded fails alone."""
+    connection: sa.Connection,
+    opened: Sequence[Opened],
+    *,
+    settle_after: timedelta,
+    enqueue: Enqueue,
+    now: datetime,
+    account_id: str = "",
+) -> set[str]:
+    """Fold a batch and enqueue what follows, in one transaction. An event that cannot be folded fails alone.
+
+    `account_id` is the configured one. Returns the accounts that removed the app: see `mark`.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('tajo:fold'))"))
-    folding = Fold(connection, settle_after)
+    folding = Fold(connection, settle_after, account_id)
     told = [each for each in opened if each.event is not None]
-    failed = _fold_those_that_can_be(folding, told)
-    for each, error in failed:
+    for each, error in _fold_those_that_can_be(folding, told):
         _give_up(connection, each, error, now)
-    replayed = [_subject(each) for each in told if each.delivery.replayed_at is not None and each.state != FAILED]
-    letters.resolve(connection, replayed, now)
+    replayed = [each for each in opened if each.delivery.replayed_at is not None and each.state == HANDLED]
+    letters.resolve(connection, [_subject(each) for each in replayed], now)
     enqueue(connection, list(folding.follow.values()))
+    return folding.left
 
 
 def _fold_those_that_can_be(folding: Fold, some: Sequence[Opened]) -> list[tuple[Opened, Exception]]:
     """All of them at once; where that fails each half by itself, down to those at fault, which are returned."""
     if not some:
         return []
-    before = dict(folding.follow)
+    before = (dict(folding.follow), set(folding.left), folding.removed_at)
     try:
         with folding.connection.begin_nested():
             folding.apply(some)
     except (sa.exc.OperationalError, sa.exc.InternalError):
         raise  # the database's fault: the whole batch is folded when it works again
     except Exception as error:  # whatever one event does, all others are folded
-        folding.follow = before
+        folding.follow, folding.left, folding.removed_at = before
+        for each in some:
+            each.state, each.reason = HANDLED, ""
         if len(some) == 1:
             return [(some[0], error)]
         middle = len(some) // 2
@@ -307,6 +349,13 @@ def _fold_those_that_can_be(folding: Fold, some: Sequence[Opened]) -> list[tuple
             *_fold_those_that_can_be(folding, some[middle:]),
         ]
     return []
+
+
+def mark(connection: sa.Connection, opened: Sequence[Opened], left: Iterable[str], now: datetime) -> None:
+    """Record in the inbox what became of a batch, and drop the bodies of the accounts that left."""
+    inbox.mark(connection, [each.row(now) for each in opened])
+    for account_id in left:
+        inbox.forget_account(connection, account_id, leaving.REMOVED)
 
 
 def take(connection: sa.Connection) -> tuple[list[Opened], dict[str, int]]:

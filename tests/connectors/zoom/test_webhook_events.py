@@ -356,7 +356,7 @@ def test_recordings(sent: dict[str, list[Event]]) -> None:
 def test_the_app_was_removed(sent: dict[str, list[Event]]) -> None:
     for event in sent["app_deauthorized"]:
         payload = event.body["payload"]
-        assert read(event.body) == Deauthorized(NOW, payload["account_id"], payload["client_id"])
+        assert read(event.body) == Deauthorized(NOW, payload["account_id"], payload["user_id"], payload["client_id"])
 
 
 def test_what_is_not_handled_is_read_as_far_as_it_goes(sent: dict[str, list[Event]]) -> None:
@@ -570,7 +570,9 @@ def test_a_recording_as_captured() -> None:
 )
 def test_a_removed_app_whatever_the_type_of_its_time(event_ts: Any) -> None:
     found = read(changed(REMOVED, event_ts=event_ts))
-    assert found == Deauthorized(datetime(2026, 6, 17, 13, 52, 28, tzinfo=UTC), "AAAAAABBBB", "ABCDEFGHIJKLMNOPQRSTUV")
+    assert found == Deauthorized(
+        datetime(2026, 6, 17, 13, 52, 28, tzinfo=UTC), "AAAAAABBBB", "abcD3ojfdbjfg", "ABCDEFGHIJKLMNOPQRSTUV"
+    )
 
 
 # --- what cannot be read says so ---
@@ -626,6 +628,7 @@ def test_an_event_without_what_it_is_about(name: str, body: Any) -> None:
         (CREATED, "tracking_source", ["x", [], 7]),
         (CREATED, "email", ["x" * 320 + "@mail.example"]),
         (RECORDED, "uuid", ["", None, 7]),
+        (REMOVED, "account_id", ["", None, 7, [], ...]),
         (RECORDED, "duration", [2**31]),
         (RECORDED, "recording_files", ["x", {}, [7]]),
     ],

@@ -116,7 +116,9 @@ class ZoomConfig(Part):
     enabled: bool = Field(
         default=True, description="Off: `tajo sync` ends with exit code 3, the webhook route answers 503."
     )
-    account_id: Text | None = Field(default=None, description="The Server-to-Server OAuth app's Account ID.")
+    account_id: Text | None = Field(
+        default=None, description="The Server-to-Server OAuth app's Account ID; none with a user's sign-in."
+    )
     client_id: Text | None = Field(default=None, description="The app's Client ID.")
     client_secret: Credential | None = Field(default=None, description="The app's Client Secret.")
     sync: SyncConfig = Field(default=SyncConfig(), description="What is read from Zoom.")
@@ -126,9 +128,13 @@ class ZoomConfig(Part):
         default=None, description="As field_mapping at the top, which it replaces; only one of the two may be written."
     )
     debug: bool = Field(default=False, description="Log everything, as with log_level: verbose.")
-    log_level: LogLevel = Field(default="info", description="How much is logged.")
+    log_level: LogLevel = Field(
+        default="info",
+        description="How much `tajo serve` and `tajo worker` log on stderr; `tajo sync` logs only when verbose.",
+    )
     log_webhooks: bool = Field(
-        default=False, description="Log every received webhook by event and ids, without its body."
+        default=False,
+        description="Log every received webhook at any level: its body, with `***` for what could tell of people.",
     )
     plan: Literal["free", "pro", "business"] = Field(
         default="pro",

@@ -95,6 +95,7 @@ class Deauthorized:
 
     at: datetime
     account_id: str
+    user_id: str
     client_id: str
 
 
@@ -303,7 +304,9 @@ def _recorder(at: datetime, payload: Fields) -> Event:
 
 
 def _deauthorized(at: datetime, payload: Fields) -> Event:
-    return Deauthorized(at, text(payload, "account_id"), text(payload, "client_id"))
+    # What was read of the account is deleted for it: never for an event that does not say of which account it is.
+    account_id = _needed(text(payload, "account_id"), "account_id")
+    return Deauthorized(at, account_id, text(payload, "user_id"), text(payload, "client_id"))
 
 
 def _of_both(make: Callable[[Kind], Callable[[datetime, Fields], Event]], name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from tajo.connectors.zoom.api.auth import Token, Tokens
+from tajo.connectors.zoom.api.auth import ORIGIN, Token, Tokens
 from tajo.connectors.zoom.api.errors import PageTokenExpired, RateLimited, TokenRefused, error_for
 from tajo.connectors.zoom.api.limits import remaining
 from tajo.connectors.zoom.api.paging import Page
@@ -24,6 +24,9 @@ GARBLED_TRIES = 3  # ours: so often an answer of 200 may be cut off or no JSON
 MOST_PAGES = 2_000  # ours: 600,000 rows; the largest webinar has some 50,000 people
 
 _FIRST_DELAY_S, _LONGEST_DELAY_S, _MOST_DELAYS = 0.5, 15.0, 20
+
+
+_ACCESS: Call[None] = Call("GET", "/token", lambda _: None, ORIGIN, "light")  # for its name; nobody sends it
 
 
 class Budget(Protocol):
@@ -41,12 +44,15 @@ class Budget(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt of a call, for counting. `status` is 0 when no answer came; `waited` is the time for its slot."""
+    """One attempt of a call, for counts and logs. `status` is 0 when no answer came; `waited` is the time for its slot,
+    `took` that of the request.
+    """
 
     origin: str
     label: str
     status: int
     waited: timedelta
+    took: timedelta = timedelta()
 
 
 def _unobserved(attempt: Attempt) -> None: ...
@@ -100,6 +106,18 @@ class ZoomClient:
             except (TransientError, GarbledError) as error:
                 await self._sleep(tries.delay(error, self._jitter()))
 
+    async def only_me(self) -> bool:
+        """Whether the token is a user's: then "me" is the only user there is, and reports are closed.
+
+        As patient as a call, where there is no token yet.
+        """
+        tries = _Tries(_ACCESS, self._patience, self._clock)
+        while True:
+            try:
+                return (await self._tokens.token()).level == "user"
+            except TransientError as error:
+                await self._sleep(tries.delay(error, self._jitter()))
+
     async def pages(self, make: Callable[[str], Call[Page[T]]]) -> AsyncIterator[Page[T]]:
         """The pages of a listing, numbered from 1, one in memory at a time. `make` gives the call for a page token.
 
@@ -143,14 +161,15 @@ class ZoomClient:
 
     async def _once(self, call: Call[T], token: Token, tries: _Tries) -> T:
         headers = {"authorization": f"Bearer {token.value}"}
-        status = 0
+        status, started = 0, self._clock()
         try:
             reply = await self._http.send(
                 call.method, call.path, origin=call.origin, query=call.query, headers=headers, body=call.body
             )
             status = reply.status
         finally:
-            self._observe(Attempt(call.origin, call.label, status, tries.waited))
+            took = self._clock() - started
+            self._observe(Attempt(call.origin, call.label, status, tries.waited, took))
         left = remaining(reply.headers)
         if left is not None:
             await self._budget.saw_remaining(call.label, left)
