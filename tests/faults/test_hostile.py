@@ -7,7 +7,6 @@ odd the body is, everybody else a 401. The seed is fixed; a failure prints the d
 from __future__ import annotations
 
 import asyncio
-import copy
 import gc
 import json
 import random
@@ -36,6 +35,7 @@ from tajo.workflows import intake
 
 SEED = 20261124
 COUNT = 100_000
+WARM = 60_000
 AT_ONCE = 2_000
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 SECRET = "s3cret-token"
@@ -229,7 +229,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def put(body: Json, path: tuple[Any, ...], value: Any) -> Json:
-    made: Any = copy.deepcopy(body)
+    made: Any = json.loads(json.dumps(body))  # a copy, ten times faster than copy.deepcopy
     place = made
     for key in path[:-1]:
         place = place[key]
@@ -296,7 +296,7 @@ class Attacker:
             return self.rng.choice(
                 [self.rng.getrandbits(self.rng.randrange(1, 80)), f"{self.rng.random()}", self.rng.uniform(-1e20, 1e20)]
             )
-        return copy.deepcopy(self.rng.choice(WRONG))
+        return self.rng.choice(WRONG)
 
     def _dumped(self, body: Json) -> bytes:
         text = json.dumps(body, ensure_ascii=self.rng.random() < 0.7)
@@ -547,12 +547,12 @@ async def test_a_hundred_thousand_hostile_deliveries(
 ) -> None:
     """0 × 5xx but for the contract's 503, every signed one kept, every kept one dealt with, no memory kept.
 
-    Less than 32 MB more after 100,000 than after 20,000: 400 bytes a delivery would show.
+    Until 60,000 caches fill; from then on not 16 MB more: 400 bytes a delivery would show.
     """
     memory: dict[int, float] = {}
 
     def watch(done: int) -> None:
-        if done in (COUNT // 5, COUNT):
+        if done in (WARM, COUNT):
             memory[done] = resident_mb()
 
     with service(sqlite_database, sqlite_inbox) as under:
@@ -560,10 +560,7 @@ async def test_a_hundred_thousand_hostile_deliveries(
         stored = sum(sqlite_inbox.read_now(inbox.counts)[0].values())
         validations = stored - sum(under.states.values())
         with capsys.disabled():
-            print(
-                f"\n{COUNT} hostile deliveries: {dict(under.answers)}; "
-                f"kept {stored} ({under.box.duplicates} came twice)"
-            )
+            print(f"\n{COUNT} hostile deliveries: {dict(under.answers)}; kept {stored}, {under.box.duplicates} again")
             print(f"of these {dict(under.states)}, {validations} validations; {under.followed} follow-ups; {memory} MB")
         assert sum(under.answers.values()) == COUNT
         assert set(under.answers) <= {200, 204, 400, 401, 503}
@@ -575,7 +572,7 @@ async def test_a_hundred_thousand_hostile_deliveries(
         assert {each.origin for each in sqlite_database.read_now(letters.open_letters)} <= {
             "zoom.webhook.app_deauthorized"
         }
-        assert memory[COUNT] - memory[COUNT // 5] < 32
+        assert memory[COUNT] - memory[WARM] < 16
 
 
 @pytest.mark.anyio

@@ -438,6 +438,47 @@ async def test_an_event_that_cannot_be_folded_fails_alone(line: Line) -> None:
 
 
 @pytest.mark.anyio
+async def test_many_that_cannot_be_folded_among_many_that_can(line: Line) -> None:
+    """Every seventh of a hundred, in one batch: those fail and nobody else does."""
+    line.main.write_now(refuse, "bad@mail.example")
+    try:
+        bodies = [signup("created", at=NOW, rid=f"r{n}") for n in range(100)]
+        for number in range(0, 100, 7):
+            bodies[number]["payload"]["object"]["registrant"]["email"] = "bad@mail.example"
+        ids = line.deliver(*bodies)
+        (follow,) = await line.drain()
+        assert [name for name, _ in line.states()] == [FAILED if n % 7 == 0 else HANDLED for n in range(100)]
+        known = line.main.read_now(facts.load_registrations, Kind.WEBINAR, "97")
+        assert {each.registrant_id for each in known} == {f"r{n}" for n in range(100) if n % 7}
+        assert follow.id == f"registered:webinar:97:{ids[99]}"
+        assert len(line.main.read_now(letters.open_letters)) == 15
+    finally:
+        line.main.write_now(allow)
+
+
+@pytest.mark.parametrize("make", [signup, person])
+def test_a_thousand_people_of_one_session_are_a_handful_of_statements(
+    make: Callable[..., Json], sqlite_database: Database
+) -> None:
+    """A batch of 500 asks the tables as often as a batch of one, however many people are known already."""
+    word = "created" if make is signup else "joined"
+    counted: list[int] = []
+    statements = 0
+
+    def count(*_: Any) -> None:
+        nonlocal statements
+        statements += 1
+
+    sa.event.listen(sqlite_database.engine, "before_cursor_execute", count)
+    for first, many in ((0, 1), (1, 500), (501, 500)):
+        who = [{"rid": f"r{n}"} if make is signup else {"key": f"k{n}"} for n in range(first, first + many)]
+        statements = 0
+        sqlite_database.write_now(fold, [make(word, at=NOW, **each) for each in who])
+        counted.append(statements)
+    assert max(counted) <= min(counted) + 5
+
+
+@pytest.mark.anyio
 async def test_a_database_that_goes_away_fails_no_event(line: Line) -> None:
     """What is wrong then is not the event: all of them wait, and are folded when it is back."""
     line.deliver(session("started", at=NOW), signup("created", at=NOW))

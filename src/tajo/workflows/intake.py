@@ -19,7 +19,6 @@ from tajo.connectors.zoom.events import (
     Envelope,
     Event,
     ParticipantTold,
-    RecorderTold,
     RecordingTold,
     RegistrationTold,
     SessionTold,
@@ -29,7 +28,7 @@ from tajo.connectors.zoom.events import (
     read_event,
 )
 from tajo.core.errors import ContractError, CredentialError, RejectedError
-from tajo.core.facts import Instance, Kind, Session
+from tajo.core.facts import Instance, Kind, Registration, Session
 from tajo.core.sightings import Sighting
 from tajo.store import facts, inbox, letters, recordings, sightings
 from tajo.store.inbox import DUPLICATE, FAILED, HANDLED, IGNORED, QUARANTINED, Delivery
@@ -99,7 +98,10 @@ def drop_duplicates(opened: Sequence[Opened], known: dict[str, int]) -> None:
 
 @dataclass(slots=True)
 class Fold:
-    """Applies events to the tables of one transaction and gathers what has to follow."""
+    """Applies events to the tables of one transaction and gathers what has to follow.
+
+    Many at once: what all of them tell of a session, an instance or its registrants is merged first and written once.
+    """
 
     connection: sa.Connection
     settle_after: timedelta
@@ -111,29 +113,19 @@ class Fold:
     def __post_init__(self) -> None:
         self.removed_at = leaving.removed_at(self.connection)
 
-    def apply(self, opened: Opened) -> None:
-        event = opened.event
-        if self.is_of_before(event):
-            opened.state, opened.reason = IGNORED, leaving.REMOVED  # however late it comes
-            return
-        if isinstance(event, SessionTold):
-            self._session(event, opened.delivery)
-        elif isinstance(event, ParticipantTold):
-            self.participants([event])
-        elif isinstance(event, RegistrationTold):
-            self._registration(event, opened.delivery)
-        elif isinstance(event, RecordingTold):
-            self._recording(event, opened.delivery)
-        elif isinstance(event, Deauthorized):
-            self._deauthorized(event, opened)
-        elif isinstance(event, RecorderTold):
-            pass  # kept and shown in the inbox; nothing follows
-
-    def participants(self, told: Sequence[ParticipantTold]) -> None:
-        """Those of a batch together: one statement, not one for each of hundreds who join at once."""
-        sightings.add(self.connection, [_sighting(each) for each in told])
-        for kind, session_id in sorted({(each.kind, each.session_id) for each in told}):
-            self._know(kind, session_id)
+    def apply(self, opened: Sequence[Opened]) -> None:
+        told = [(each.event, each.delivery) for each in opened]
+        self._know([event for event, _ in told])
+        sightings.add(self.connection, [_sighting(event) for event, _ in told if isinstance(event, ParticipantTold)])
+        self._registrations([(event, delivery) for event, delivery in told if isinstance(event, RegistrationTold)])
+        for each in opened:
+            if isinstance(each.event, SessionTold):
+                self._session(each.event, each.delivery)
+            elif isinstance(each.event, RecordingTold):
+                self._recording(each.event, each.delivery)
+            elif isinstance(each.event, Deauthorized):
+                self._deauthorized(each.event, each)
+            # That the recorder started or stopped is kept and shown in the inbox; nothing follows.
 
     def is_of_before(self, event: Event | None) -> bool:
         """Of before the app was removed. The removal itself may be folded twice: the inbox is another file."""
@@ -147,25 +139,19 @@ class Fold:
             follow = replace(follow, id=f"{follow.id}:{delivery.replayed_at:%Y%m%dT%H%M%S%f}")
         self.follow[follow.id] = follow
 
-    def _know(self, kind: Kind, session_id: str, **known: Any) -> None:
-        """A session that nobody has read yet is known by what all webhooks together tell of it."""
-        before = facts.load_session(self.connection, kind, session_id)
-        if before is not None and (not known or facts.is_read(self.connection, kind, session_id)):
-            return
-        told = Session(kind, session_id, **known)
-        after = _both(before, told) if before is not None else told
-        if after != before:
-            facts.save_session(self.connection, after, None)
+    def _know(self, events: Sequence[Event | None]) -> None:
+        """Sessions that nobody has read yet are known by what all webhooks together tell of them."""
+        sessions: dict[tuple[Kind, str], Session] = {}
+        for each in filter(None, map(_session_told, events)):
+            key = (each.kind, each.id)
+            sessions[key] = _both(sessions[key], each) if key in sessions else each
+        for (kind, session_id), told in sessions.items():
+            before = facts.load_session(self.connection, kind, session_id)
+            after = _both(before, told) if before is not None else told
+            if after != before and not facts.is_read(self.connection, kind, session_id):
+                facts.save_session(self.connection, after, None)
 
     def _session(self, told: SessionTold, delivery: Delivery) -> None:
-        self._know(
-            told.kind,
-            told.session_id,
-            topic=told.topic,
-            type=told.type,
-            time_zone=told.time_zone or "UTC",
-            host_email=told.host_email,
-        )
         self._instance(told)
         session = f"{told.kind}:{told.session_id}"
         about = (told.kind.value, told.session_id)
@@ -187,20 +173,20 @@ class Fold:
             end = max((each for each in (end, known.end) if each is not None), default=None)
         facts.save_instances(self.connection, told.kind, told.session_id, [Instance(told.uuid, start, end)])
 
-    def _registration(self, told: RegistrationTold, delivery: Delivery) -> None:
-        self._know(told.kind, told.session_id, topic=told.topic)
-        detailed = told.at if told.detailed else None
-        found = [
-            replace(told.registration, occurrence_id=date, told_at=told.at, detailed_at=detailed)
-            for date in told.dates or ("",)
-        ]
-        facts.save_registrations(self.connection, told.kind, told.session_id, found)
-        session = f"{told.kind}:{told.session_id}"
-        # One a batch and session: the last delivery of it names it, and takes everything before it along.
-        for id_ in [id_ for id_, each in self.follow.items() if each.name == "registered" and each.session == session]:
-            del self.follow[id_]
-        about = (told.kind.value, told.session_id)
-        self._then(FollowUp("registered", f"registered:{session}:{delivery.id}", session, about), delivery)
+    def _registrations(self, told: Sequence[tuple[RegistrationTold, Delivery]]) -> None:
+        """One workflow a batch and session: the last delivery of it names it, and takes everything before it along."""
+        sessions: dict[tuple[Kind, str], list[Registration]] = {}
+        for event, delivery in told:
+            sessions.setdefault((event.kind, event.session_id), []).extend(_registrations_of(event))
+            session = f"{event.kind}:{event.session_id}"
+            for each in [each for each in self.follow.values() if (each.name, each.session) == ("registered", session)]:
+                del self.follow[each.id]
+            follow = FollowUp(
+                "registered", f"registered:{session}:{delivery.id}", session, (event.kind.value, event.session_id)
+            )
+            self._then(follow, delivery)
+        for (kind, session_id), found in sessions.items():
+            facts.save_registrations(self.connection, kind, session_id, found)
 
     def _recording(self, told: RecordingTold, delivery: Delivery) -> None:
         recording = told.recording
@@ -242,6 +228,31 @@ class Fold:
             letters.add(self.connection, "zoom", error, self.removed_at)
 
 
+def _session_told(event: Event | None) -> Session | None:
+    """What an event tells of its session; of a recording's or the app's nothing is needed."""
+    if isinstance(event, SessionTold):
+        return Session(
+            event.kind,
+            event.session_id,
+            topic=event.topic,
+            type=event.type,
+            time_zone=event.time_zone or "UTC",
+            host_email=event.host_email,
+        )
+    if isinstance(event, RegistrationTold):
+        return Session(event.kind, event.session_id, topic=event.topic)
+    return Session(event.kind, event.session_id) if isinstance(event, ParticipantTold) else None
+
+
+def _registrations_of(told: RegistrationTold) -> list[Registration]:
+    """One for each date it is for, or one for all of them."""
+    detailed = told.at if told.detailed else None
+    return [
+        replace(told.registration, occurrence_id=date, told_at=told.at, detailed_at=detailed)
+        for date in told.dates or ("",)
+    ]
+
+
 def _both(one: Session, other: Session) -> Session:
     """What two webhooks tell of a session, the same whichever came first; "UTC" is what is said for want of a zone."""
     return replace(
@@ -265,32 +276,6 @@ def _sighting(told: ParticipantTold) -> Sighting:
         customer_key=told.customer_key,
         user_id=told.user_id,
     )
-
-
-def _alone(folding: Fold, each: Opened, now: datetime) -> None:
-    try:
-        with folding.connection.begin_nested():
-            folding.apply(each)
-    except (sa.exc.OperationalError, sa.exc.InternalError):
-        raise  # the database's fault: the whole batch is folded when it works again
-    except Exception as error:  # whatever one event does, all others are folded
-        _give_up(folding.connection, each, error, now)
-
-
-def _together(folding: Fold, people: Sequence[Opened], now: datetime) -> None:
-    """All who came and went, at once; where that fails, one after the other."""
-    for each in people:
-        if folding.is_of_before(each.event):
-            each.state, each.reason = IGNORED, leaving.REMOVED
-    mine = [each for each in people if each.state != IGNORED]
-    try:
-        with folding.connection.begin_nested():
-            folding.participants([each.event for each in mine if isinstance(each.event, ParticipantTold)])
-    except (sa.exc.OperationalError, sa.exc.InternalError):
-        raise
-    except Exception:
-        for each in mine:
-            _alone(folding, each, now)
 
 
 Enqueue = Callable[[sa.Connection, Sequence[FollowUp]], None]
@@ -326,15 +311,18 @@ def fold(
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('tajo:fold'))"))
     folding = Fold(connection, settle_after, account_id)
-    people: list[Opened] = []
-    for each in opened:
-        if isinstance(each.event, ParticipantTold):
-            people.append(each)
-        elif each.event is not None:
-            _alone(folding, each, now)
-    _together(folding, people, now)
-    replayed = [each for each in opened if each.delivery.replayed_at is not None and each.state == HANDLED]
-    letters.resolve(connection, [_subject(each) for each in replayed], now)
+    told = [each for each in opened if each.event is not None]
+    removals = [each for each in told if isinstance(each.event, Deauthorized)]
+    failed = _fold_those_that_can_be(folding, removals)
+    for each in told:
+        if folding.is_of_before(each.event):
+            each.state, each.reason = IGNORED, leaving.REMOVED  # however late it comes
+    rest = [each for each in told if not isinstance(each.event, Deauthorized) and each.state != IGNORED]
+    failed += _fold_those_that_can_be(folding, rest)
+    for each, error in failed:
+        _give_up(connection, each, error, now)
+    replayed = [_subject(each) for each in told if each.delivery.replayed_at is not None and each.state != FAILED]
+    letters.resolve(connection, replayed, now)
     enqueue(connection, list(folding.follow.values()))
     return folding.left
 
@@ -344,6 +332,28 @@ def mark(connection: sa.Connection, opened: Sequence[Opened], left: Iterable[str
     inbox.mark(connection, [each.row(now) for each in opened])
     for account_id in left:
         inbox.forget_account(connection, account_id, leaving.REMOVED)
+
+
+def _fold_those_that_can_be(folding: Fold, some: Sequence[Opened]) -> list[tuple[Opened, Exception]]:
+    """All of them at once; where that fails each half by itself, down to those at fault, which are returned."""
+    if not some:
+        return []
+    before = dict(folding.follow)
+    try:
+        with folding.connection.begin_nested():
+            folding.apply(some)
+    except (sa.exc.OperationalError, sa.exc.InternalError):
+        raise  # the database's fault: the whole batch is folded when it works again
+    except Exception as error:  # whatever one event does, all others are folded
+        folding.follow = before
+        if len(some) == 1:
+            return [(some[0], error)]
+        middle = len(some) // 2
+        return [
+            *_fold_those_that_can_be(folding, some[:middle]),
+            *_fold_those_that_can_be(folding, some[middle:]),
+        ]
+    return []
 
 
 def take(connection: sa.Connection) -> tuple[list[Opened], dict[str, int]]:
