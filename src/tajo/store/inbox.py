@@ -127,6 +127,10 @@ class Inbox:
         except TimeoutError:
             raise OverloadError("the inbox is not written in time", origin="inbox") from None
 
+    def is_busy(self) -> bool:
+        """Whether deliveries come one upon the other at this moment."""
+        return time.monotonic() - self._flushed < BUSY_S
+
     def close(self) -> None:
         """Write what is queued, then stop."""
         self._closing = True
@@ -153,7 +157,7 @@ class Inbox:
         first = self._queue.get()
         if first is None:
             return [], False
-        if time.monotonic() - self._flushed < BUSY_S:
+        if self.is_busy():
             time.sleep(GATHER_S)
         batch = [first]
         while len(batch) < MOST_IN_BATCH:
