@@ -213,7 +213,7 @@ class Fold:
     def _deauthorized(self, told: Deauthorized, opened: Opened) -> None:
         """The tokens are dead and the account's data has to go; `left` says whose bodies have to leave the inbox."""
         if not leaving.leave(self.connection, told, self.account_id):
-            opened.state, opened.reason = IGNORED, "of another account or user, or older than the last connection"
+            opened.state, opened.reason = IGNORED, "of another account or user, or older than what is known"
             return
         self.follow.clear()
         self.left.add(told.account_id)

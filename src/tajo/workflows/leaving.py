@@ -20,13 +20,16 @@ def leave(connection: sa.Connection, told: Deauthorized, account_id: str) -> boo
     """Delete tokens, facts and rosters, and forget the connection; False where the event is not about it.
 
     `account_id` is the configured one, "" if none. Another account's or user's event is none of ours; neither is one
-    of before the last connection, however late or often it comes.
+    of before the last connection or removal, however late or often it comes.
     """
     signed_in = signins.known(connection)
     ours = {account_id, signed_in.account_id if signed_in else ""} - {""}
     if told.account_id and ours and told.account_id not in ours:
         return False
     if signed_in is not None and _of_another_user(told, signed_in):
+        return False
+    before = removed_at(connection)
+    if before is not None and told.at < before:
         return False
     connected = notes.get(connection, CONNECTED)
     since = [datetime.fromisoformat(connected)] if connected else []
