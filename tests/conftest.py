@@ -34,6 +34,7 @@ from tajo.simulators.brevo import BrevoSimulator, BrevoSwitches
 from tajo.simulators.serve import serve
 from tajo.simulators.world import Stage, World
 from tajo.simulators.zoom import ZoomSimulator, ZoomSwitches
+from tajo.store import inbox
 from tajo.store.database import HEAD, Database
 from tajo.workflows.budgets import BrevoBudget, Gates, ZoomBudget
 from tajo.workflows.progress import Counter
@@ -96,6 +97,7 @@ class NoPostgresError(Exception):
 CLEAN = """DO $$ DECLARE mine text; BEGIN
     SET LOCAL lock_timeout = '2s';
     DROP SCHEMA IF EXISTS dbos CASCADE;
+    DROP TABLE IF EXISTS inbox, inbox_version;
     FOR mine IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
         EXECUTE format('DELETE FROM %I', mine);
     END LOOP;
@@ -316,6 +318,21 @@ def sqlite_database(sqlite_url: str) -> Iterator[Database]:
 def postgres_database(postgres_url: str) -> Iterator[Database]:
     """A migrated Postgres database, for tests that are about it alone."""
     opened = Database(postgres_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def inbox_url(database_url: str, tmp_path: Path) -> str:
+    """The URL of an inbox that is not made yet: a second file beside the database, or the same server database."""
+    return f"sqlite:///{tmp_path / 'tajo-inbox.db'}" if database_url.startswith("sqlite") else database_url
+
+
+@pytest.fixture
+def inbox_database(inbox_url: str) -> Iterator[Database]:
+    """The inbox of this test, made and empty, SQLite and then Postgres."""
+    opened = Database(inbox_url, schema=inbox.SCHEMA, every_commit=True, patience_s=1.0)
+    opened.migrate()
     yield opened
     opened.close()
 

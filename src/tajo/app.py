@@ -15,19 +15,23 @@ from tajo import logs
 from tajo.brevo.api import client as brevo_client
 from tajo.config.model import Config
 from tajo.connectors.zoom.api import client as zoom_client
-from tajo.connectors.zoom.api.auth import TokenSource
+from tajo.connectors.zoom.api.auth import Tokens, TokenSource
 from tajo.core.errors import ConfigError
 from tajo.http import Http
-from tajo.store import inbox
-from tajo.store.database import Database
+from tajo.store import inbox, signins
+from tajo.store.database import Database, existing
+from tajo.store.keys import Vault
 from tajo.workflows.budgets import BrevoBudget, Gates, ZoomBudget
 from tajo.workflows.progress import Counter, Progress
 from tajo.workflows.services import SILENCE, Services, utc_now
+from tajo.workflows.signin import SignIns, UserTokens
 
 if TYPE_CHECKING:
     from tajo.workflows.request import Request
 
 ZOOM_NEEDS = ("account_id", "client_id", "client_secret")
+SQLITE = "sqlite:///"
+SIGN_IN_NEEDS = ("client_id", "client_secret")
 
 
 def open_database(config: Config) -> Database:
@@ -38,33 +42,80 @@ def open_database(config: Config) -> Database:
 
 
 def open_inbox(config: Config) -> Database:
-    """Where deliveries are kept: on SQLite a file of its own beside the database, on Postgres the database itself."""
-    url = config.require("database_url")
-    if url.startswith("sqlite:///"):
-        path = Path(url.removeprefix("sqlite:///"))
-        url = f"sqlite:///{path.with_name(f'{path.stem}-inbox{path.suffix}')}"
-    database = Database(url, every_commit=True, patience_s=1.0)
-    database.write_now(inbox.metadata.create_all)
+    """Where deliveries are kept: on SQLite a file of its own beside the database, on Postgres tables beside the others.
+
+    Migrated to this version.
+    """
+    database = Database(_inbox_url(config), schema=inbox.SCHEMA, every_commit=True, patience_s=1.0)
+    database.migrate()
     return database
+
+
+def inbox_if_any(config: Config) -> Database | None:
+    """As `open_inbox`, for commands that only look; None where there is no SQLite file yet."""
+    return open_inbox(config) if _exists(_inbox_url(config)) else None
+
+
+def _inbox_url(config: Config) -> str:
+    url = config.require("database_url")
+    if not url.startswith(SQLITE):
+        return url
+    path = Path(url.removeprefix(SQLITE))
+    return f"{SQLITE}{path.with_name(f'{path.stem}-inbox{path.suffix}')}"
 
 
 def database_if_any(config: Config) -> Database | None:
     """The configured database for commands that only look; None where there is no SQLite file yet."""
+    return open_database(config) if _exists(config.require("database_url")) else None
+
+
+def _exists(url: str) -> bool:
+    """Whether there is something to look at: a server is always there, a file has to be."""
+    return not url.startswith(SQLITE) or Path(url.removeprefix(SQLITE)).is_file()
+
+
+def vault(config: Config) -> Vault:
+    """Where the encryption key is: TAJO_KEY, TAJO_KEY_FILE, else `tajo.key` beside the SQLite file.
+
+    With Postgres it is beside the configuration.
+    """
     url = config.require("database_url")
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
-        return None
-    return open_database(config)
+    beside = Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else Path(config.file)
+    return Vault(config.variables, beside.parent)
 
 
-def require_zoom(config: Config) -> None:
-    """ConfigError when the connector is switched off or its credentials are not there."""
+def sign_ins(
+    config: Config, database: Database, *, clock: Callable[[], datetime] = utc_now, zoom_app: Any = None
+) -> SignIns:
+    """The user-level sign-in that the database holds, or may come to hold."""
+    return SignIns(config, database, vault(config), clock=clock, zoom_app=zoom_app)
+
+
+def is_signed_in(config: Config) -> bool:
+    """Whether the database, if there is one, holds a user's sign-in; nothing is created or migrated."""
+    database = existing(config.require("database_url"))
+    if database is None:
+        return False
+    try:
+        return database.read_now(signins.known) is not None
+    finally:
+        database.close()
+
+
+def require_zoom(config: Config, *, signed_in: bool | None = None) -> None:
+    """ConfigError when the connector is switched off or its credentials are not there.
+
+    A user's sign-in (None: looked for in the database) needs no account id.
+    """
     if not config.connectors.zoom.enabled:
         raise ConfigError(
             "the Zoom connector is switched off",
             origin=config.origin("connectors.zoom.enabled"),
             hint="set connectors.zoom.enabled to true",
         )
-    for name in ZOOM_NEEDS:
+    if config.connectors.zoom.account_id is None and signed_in is None:
+        signed_in = is_signed_in(config)
+    for name in SIGN_IN_NEEDS if signed_in else ZOOM_NEEDS:
         config.require(f"connectors.zoom.{name}")
 
 
@@ -81,18 +132,28 @@ async def services(
 ) -> AsyncIterator[Services]:
     """Both vendors' clients over one database. `budgets` is where calls are counted, if that is another one.
 
+    A user's sign-in, where there is one, is what Zoom is asked with, whatever account id is configured. It is renewed
+    where calls are counted: in a copy of the database the new refresh token would be lost.
     `zoom_app` and `brevo_app` are ASGI applications to talk to in process instead of the network.
     """
-    require_zoom(config)
+    keeper = budgets or database
+    signed_in = await keeper.read(signins.known) is not None
+    require_zoom(config, signed_in=signed_in)
     told = _Told(progress or Counter(), clock)
-    gates = Gates(budgets or database, told.progress, clock)
+    gates = Gates(keeper, told.progress, clock)
     zoom = config.connectors.zoom
     async with (
         Http(zoom.oauth_url, app=zoom_app) as oauth,
         Http(zoom.api_url, app=zoom_app) as api,
         Http(config.brevo.api_url, app=brevo_app) as brevo,
     ):
-        tokens = _tokens(config, oauth, clock)
+        tokens: Tokens
+        own: Tokens | None = None
+        if signed_in:
+            tokens = UserTokens(sign_ins(config, keeper, clock=clock, zoom_app=zoom_app))
+            own = _tokens(config, oauth, clock, account_id="")
+        else:
+            tokens = _tokens(config, oauth, clock, account_id=config.require("connectors.zoom.account_id"))
         yield Services(
             config=config,
             database=database,
@@ -102,6 +163,8 @@ async def services(
             progress=told.progress,
             clock=clock,
             answered=told.answered,
+            own_zoom=_zoom(config, api, own, gates, told) if own else None,
+            own_tokens=own,
         )
 
 
@@ -165,14 +228,14 @@ def _log_call(vendor: str, attempt: zoom_client.Attempt | brevo_client.Attempt) 
     )
 
 
-def _tokens(config: Config, oauth: Http, clock: Callable[[], datetime]) -> TokenSource:
-    account, client, secret = (config.require(f"connectors.zoom.{name}") for name in ZOOM_NEEDS)
-    return TokenSource(oauth, account_id=account, client_id=client, client_secret=secret, clock=clock)
+def _tokens(config: Config, oauth: Http, clock: Callable[[], datetime], *, account_id: str) -> TokenSource:
+    client, secret = (config.require(f"connectors.zoom.{name}") for name in SIGN_IN_NEEDS)
+    return TokenSource(oauth, account_id=account_id, client_id=client, client_secret=secret, clock=clock)
 
 
-def _zoom(config: Config, api: Http, tokens: TokenSource, gates: Gates, told: _Told) -> zoom_client.ZoomClient:
+def _zoom(config: Config, api: Http, tokens: Tokens, gates: Gates, told: _Told) -> zoom_client.ZoomClient:
     zoom = config.connectors.zoom
-    account = _short(config.require("connectors.zoom.account_id"))
+    account = _short(zoom.account_id or config.require("connectors.zoom.client_id"))
     budget = ZoomBudget(gates, plan=zoom.plan, share=zoom.rate_share, account=account, clock=told.clock)
     return zoom_client.ZoomClient(api, tokens, budget=budget, clock=told.clock, observe=partial(told, "zoom"))
 

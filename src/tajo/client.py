@@ -127,7 +127,8 @@ class TajoClient:
     async def work(self) -> str:
         """Do what follows from webhooks until the client is closed; who does it: see `handle_webhook`."""
         from tajo.service import working
-        from tajo.workflows.engine import BusyError, is_launched, role_lock
+        from tajo.workflows.engine import is_launched
+        from tajo.workflows.roles import BusyError, role_lock
 
         async with self._starting:
             if self._works:
@@ -196,7 +197,7 @@ class Connectors:
         With `dry_run` nothing is written, and the summary has the planned `writes`. Raises the TajoError that stopped
         the run.
         """
-        from tajo.workflows.sync import error_of
+        from tajo.core.problems import error_of
 
         _only_zoom(connector)
         window = {"since": since, "until": until, "meeting": meeting, "webinar": webinar}
@@ -253,13 +254,16 @@ class Connectors:
         return await connecting.status(self._client.database(self._client.config()))
 
     async def disconnect(self, connector: str) -> bool:
-        """Forget the connection; whether there was one."""
+        """Forget the connection, and revoke a user's sign-in; whether there was one."""
+        from tajo import app
         from tajo.workflows import connecting
 
         _only_zoom(connector)
         if self._client.remote is not None:
             return await self._client.remote.disconnect()
-        return await connecting.disconnect(self._client.database(self._client.config()))
+        config = self._client.config()
+        there, _ = await connecting.disconnect(app.sign_ins(config, self._client.database(config)))
+        return there
 
 
 class Contacts:

@@ -91,7 +91,7 @@ class Remote:
 
 def _error(reply: Reply, origin: str) -> TajoError:
     """What the service raised; something else in its place is told by its status."""
-    from tajo.workflows.sync import error_of
+    from tajo.core.problems import error_of
 
     try:
         problem = reply.json(origin)["error"]

@@ -71,7 +71,8 @@ async def receiving(config: Config, *, worker: bool) -> AsyncIterator[Running]:
         api = Api(config, database, box, utc_now, _Edges(config, database, metrics))
         stack.push_async_callback(api.close)
         secrets = partial(_secrets, config)
-        asgi, web = build(database, box, secrets=secrets, clock=utc_now, metrics=metrics, api=api)
+        sign_ins = app.sign_ins(config, database)
+        asgi, web = build(database, box, secrets=secrets, clock=utc_now, metrics=metrics, sign_ins=sign_ins, api=api)
         failure = Failure()
         if worker:
             await stack.enter_async_context(_working(config, database, box.database, "serve", metrics, failure))
@@ -129,7 +130,8 @@ class _Edges:
         return await app.preview(self.config, asked, progress=Measured(self.metrics))
 
     async def disconnect(self) -> bool:
-        return await connecting.disconnect(self.database)
+        there, _ = await connecting.disconnect(app.sign_ins(self.config, self.database))
+        return there
 
 
 def _secrets(config: Config) -> list[str]:

@@ -21,7 +21,8 @@ from tajo import logs
 from tajo.core.errors import TajoError
 from tajo.store import notes
 from tajo.store.database import Database
-from tajo.workflows.engine import BusyError, Durable, Engine, Inline, bounded, role_lock, workflow
+from tajo.workflows.engine import Durable, Engine, Inline, bounded, workflow
+from tajo.workflows.roles import BusyError, role_lock
 
 pytestmark = pytest.mark.anyio
 
@@ -81,7 +82,7 @@ async def _one() -> Any:
 HOLD = """
     import sys
     from tajo.store.database import Database
-    from tajo.workflows.engine import role_lock
+    from tajo.workflows.roles import role_lock
 
     with role_lock(Database(sys.argv[1]), "sync"):
         print("held", flush=True)

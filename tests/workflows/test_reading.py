@@ -20,8 +20,8 @@ from tajo.simulators.world import Registrant, Stage, World, month, webinar
 from tajo.store import facts, letters, rosters, runs
 from tajo.store.database import Database
 from tajo.store.tables import metadata
-from tajo.workflows import reading
-from tajo.workflows.reading import UnknownSessionError
+from tajo.workflows import finding, reading
+from tajo.workflows.finding import UnknownSessionError
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +58,7 @@ def only(world: World) -> tuple[Any, list[str]]:
 async def discovered(b: Any, **request: str) -> str:
     """A run that has found its sessions."""
     number: str = await b.start(**request)
-    await reading.discover(b.services, number)
+    await finding.discover(b.services, number)
     return number
 
 
@@ -77,7 +77,7 @@ def outcomes(b: Any, world: World) -> dict[str, Outcome]:
 async def test_the_sessions_of_a_run_are_noted_down_with_their_instances(bench: Any) -> None:
     async with bench(month(now=NOW)) as b:
         number = await b.start()
-        found = await reading.discover(b.services, number)
+        found = await finding.discover(b.services, number)
         noted = b.database.read_now(runs.sessions, number)
         assert [[kind.value, id_] for kind, id_ in noted] == sorted(found["sessions"])
         assert (found["notes"], found["unreadable"]) == ([], 0)
@@ -92,7 +92,7 @@ async def test_discovering_again_finds_the_same_and_forgets_no_reading(bench: An
         number = await discovered(b)
         _, key = only(held)
         first = await reading.read_session(b.services, number, key)
-        assert await reading.discover(b.services, number) == await reading.discover(b.services, number)
+        assert await finding.discover(b.services, number) == await finding.discover(b.services, number)
         b.zoom.calls.clear()
         assert await reading.read_session(b.services, number, key) == first
         assert len(b.zoom.calls) == 0
@@ -104,7 +104,7 @@ async def test_a_family_that_is_switched_off_is_not_read(bench: Any, off: str, l
     async with bench(month(now=NOW), settings=settings) as b:
         number = await discovered(b)
         assert {kind.value for kind, _ in b.database.read_now(runs.sessions, number)} == {left}
-        assert reading.kinds(b.services) == {Kind(left)}
+        assert finding.kinds(b.services) == {Kind(left)}
 
 
 async def test_one_session_is_found_by_what_was_asked_for(bench: Any) -> None:
@@ -130,6 +130,7 @@ async def test_a_session_is_read_as_a_whole(bench: Any, held: World) -> None:
             "rows": 5,
             "unreadable": 0,
             "cancelled": 0,
+            "fresh": 0,
         }
         came = {f"p{n}": Outcome.ATTENDED for n in range(4)}
         assert outcomes(b, held) == came | {"p4": Outcome.NO_SHOW, "p5": Outcome.NO_SHOW}

@@ -12,14 +12,15 @@ import sqlalchemy as sa
 from tajo.connectors.zoom.api.errors import NotReady, ScopeMissing
 from tajo.core.errors import ConfigError, CredentialError, RejectedError, TajoError, TransientError, UsageError
 from tajo.core.facts import Kind
+from tajo.core.problems import error_of, problem_of
 from tajo.simulators.faults import Fault
 from tajo.simulators.world import Stage, World, month
 from tajo.store import budgets, runs
 from tajo.store.database import Database
 from tajo.store.tables import occurrences, roster
-from tajo.workflows import reading
+from tajo.workflows import finding
 from tajo.workflows.engine import Engine
-from tajo.workflows.sync import dry_run, error_of, exit_code, problem_of, sync_workflow
+from tajo.workflows.sync import dry_run, exit_code, sync_workflow
 
 pytestmark = pytest.mark.anyio
 
@@ -300,7 +301,7 @@ async def test_a_session_that_could_not_be_read_for_now_is_read_by_the_next_atte
     """The others are delivered meanwhile; the run stays open, and is done when that one was read."""
     async with bench(small) as b:
         number = await b.start()
-        await reading.discover(b.services, number)
+        await finding.discover(b.services, number)
         session = max(small.sessions.values(), key=lambda each: each.topic)
         later = {"kind": "webinar", "id": str(session.id), "topic": "", "problem": "out of order", "retry": True}
         b.database.write_now(runs.session_read, number, Kind.WEBINAR, str(session.id), later, NOW)

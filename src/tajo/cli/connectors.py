@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tajo.cli.options import plain, print_json, read_config, shared
+
+if TYPE_CHECKING:
+    from tajo.config.model import Config
 
 ZOOM = click.argument("connector", type=click.Choice(["zoom"]))
 
@@ -24,7 +27,7 @@ def list_connectors(config_path: Path | None, as_json: bool, no_input: bool) -> 
     del no_input
     config = read_config(config_path, optional=True)
     zoom = config.connectors.zoom
-    ready = all((zoom.account_id, zoom.client_id, zoom.client_secret))
+    ready = all((zoom.client_id, zoom.client_secret)) and (zoom.account_id or _signed_in(config))
     state = "disabled" if not zoom.enabled else "configured" if ready else "not configured"
     if as_json:
         print_json([{"connector": "zoom", "state": state}])
@@ -32,46 +35,41 @@ def list_connectors(config_path: Path | None, as_json: bool, no_input: bool) -> 
         click.echo(f"zoom  {state}")
 
 
+def _signed_in(config: Config) -> bool:
+    from tajo import app
+
+    return app.is_signed_in(config)
+
+
 @command.command("connect")
 @ZOOM
 @click.option("--account-id", help="Instead of connectors.zoom.account_id.")
 @click.option("--client-id", help="Instead of connectors.zoom.client_id.")
 @click.option("--client-secret", help="Instead of connectors.zoom.client_secret.")
+@click.option("--oauth", is_flag=True, help="Sign in as a Zoom user, in the browser, instead of as the account.")
+@click.option("--wait", is_flag=True, help="Wait until the running service has passed Zoom's challenge.")
 @shared
-def connect(connector: str, config_path: Path | None, as_json: bool, no_input: bool, **given: str | None) -> None:
-    """Prove access to Zoom and Brevo, and create the attributes and lists that Brevo lacks."""
-    del connector, no_input
-    import anyio
+def connect(
+    connector: str,
+    oauth: bool,
+    wait: bool,
+    config_path: Path | None,
+    as_json: bool,
+    no_input: bool,
+    **given: str | None,
+) -> int:
+    """Prove access to Zoom and Brevo, create the attributes and lists that Brevo lacks, and set up webhooks.
 
-    from tajo import app
-    from tajo.workflows import connecting
+    Prints what belongs on the app's page in the Zoom App Marketplace: the address for webhooks, events and scopes.
+    Where the app may, it subscribes to the events by itself.
+    """
+    del connector
+    from tajo.cli.connecting import Connecting
 
     overrides = {f"connectors.zoom.{name}": value for name, value in given.items()}
     config = read_config(config_path, optional=True, overrides=overrides)
-    app.require_zoom(config)
-
-    async def run() -> dict[str, Any]:
-        database = app.open_database(config)
-        try:
-            async with app.services(config, database) as services:
-                return await connecting.connect(services)
-        finally:
-            database.close()
-
-    done = anyio.run(run)
-    if as_json:
-        print_json(done)
-        return
-    click.echo(f"zoom is connected (since {done['connected_at'][:16]} UTC)")
-    if done["created_attributes"]:
-        click.echo(f"created in Brevo, attributes: {', '.join(done['created_attributes'])}")
-    for each in done["created_lists"]:
-        click.echo(f"created in Brevo, list {each['id']}: {plain(each['name'])}")
-    if any(given.values()):
-        click.echo(
-            "For later commands put what you gave into .env: ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID, ZOOM_CLIENT_SECRET."
-        )
-    click.echo("Next: `tajo plan zoom --since 30d` shows what a sync would write.")
+    work = Connecting(config, given=given, as_json=as_json, browser=not no_input)
+    return work.run(oauth=oauth, wait=wait)
 
 
 @command.command("status")
@@ -82,12 +80,22 @@ def status(connector: str, config_path: Path | None, as_json: bool, no_input: bo
     del connector, no_input
     from tajo.workflows import connecting
 
-    nothing: dict[str, Any] = {"connector": "zoom", "connected_at": None, "last_run": None, "dead_letters": []}
-    told = _on_database(config_path, connecting.status, nothing)
+    nothing: dict[str, Any] = {
+        "connector": "zoom",
+        "connected_at": None,
+        "sign_in": None,
+        "last_run": None,
+        "dead_letters": [],
+    }
+    told = _on_database(read_config(config_path, optional=True), connecting.status, nothing)
     if as_json:
         print_json(told)
         return 0
     click.echo(f"zoom: {'connected since ' + told['connected_at'][:16] if told['connected_at'] else 'not connected'}")
+    if signed_in := told["sign_in"]:
+        click.echo(f"signed in as {plain(signed_in['email'] or 'a user')}, since {signed_in['since'][:16]}")
+        if signed_in["refused"]:
+            click.echo(f"  {signed_in['refused']}: run `tajo connectors connect zoom --oauth`")
     run = told["last_run"]
     if run is None:
         click.echo("no sync yet")
@@ -107,11 +115,20 @@ def status(connector: str, config_path: Path | None, as_json: bool, no_input: bo
 @ZOOM
 @shared
 def disconnect(connector: str, config_path: Path | None, as_json: bool, no_input: bool) -> int:
-    """Forget the connection. What was read and written stays."""
+    """Forget the connection; a user's sign-in is revoked at Zoom. What was read and written stays."""
     del connector, no_input
+    from tajo import app
     from tajo.workflows import connecting
 
-    there = _on_database(config_path, connecting.disconnect, False)
+    config = read_config(config_path, optional=True)
+
+    async def work(database: Any) -> tuple[bool, str]:
+        return await connecting.disconnect(app.sign_ins(config, database))
+
+    there, untold = _on_database(config, work, (False, ""))
+    if untold:
+        click.echo(f"warning: the sign-in is deleted here, and Zoom could not be told: {plain(untold)}", err=True)
+        click.echo("    → remove the app in Zoom, under Apps, Added Apps", err=True)
     if as_json:
         print_json({"disconnected": there})
     else:
@@ -119,13 +136,13 @@ def disconnect(connector: str, config_path: Path | None, as_json: bool, no_input
     return 0 if there else 1
 
 
-def _on_database(config_path: Path | None, work: Any, nothing: Any) -> Any:
+def _on_database(config: Config, work: Any, nothing: Any) -> Any:
     """The work's result; `nothing` where there is no database yet, which is not a reason to make one."""
     import anyio
 
     from tajo import app
 
-    database = app.database_if_any(read_config(config_path, optional=True))
+    database = app.database_if_any(config)
     if database is None:
         return nothing
     try:

@@ -106,8 +106,8 @@ def replay(
         if event_id is not None:
             ids = [event_id] if box.read_now(inbox.one, event_id) is not None else []
         else:
-            ids = [row.id for row in box.read_now(lambda c: inbox.listed(c, since=moment, state=status or ""))]
-        return ids, 0 if dry_run or not ids else box.write_now(inbox.again, ids)
+            ids = box.read_now(lambda c: inbox.ids_of(c, since=moment, state=status or ""))
+        return ids, 0 if dry_run or not ids else box.write_now(inbox.again, ids, datetime.now(UTC))
 
     ids, done = _on_inbox(config_path, work)
     if event_id is not None and not ids:

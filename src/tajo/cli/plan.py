@@ -55,7 +55,8 @@ def show_plan(
 def finish(summary: dict[str, Any], as_json: bool) -> int:
     from tajo.cli.display import console, plan_table, review_table
     from tajo.cli.sync import show
-    from tajo.workflows.sync import error_of, exit_code
+    from tajo.core.problems import error_of
+    from tajo.workflows.sync import exit_code
 
     if "problem" in summary:
         raise error_of(summary["problem"])

@@ -84,8 +84,9 @@ async def _events(services: Any, summary: dict[str, Any], *, ask: bool) -> dict[
     """Send the events of the sessions that were synced, after showing how many; None where nobody wanted them."""
     import sys
 
-    from tajo.workflows.announcing import announce, unsent
-    from tajo.workflows.engine import role_lock
+    from tajo.workflows.announcing import announce
+    from tajo.workflows.roles import role_lock
+    from tajo.workflows.telling import unsent
 
     wanted = await unsent(services, [each["key"] for each in summary["occurrences"]])
     names = Counter(each.name for each in wanted)
@@ -101,7 +102,8 @@ async def _events(services: Any, summary: dict[str, Any], *, ask: bool) -> dict[
 
 def finish(summary: dict[str, Any], as_json: bool) -> int:
     """Print a run's summary; its exit code. A problem that stopped it is raised as the error that it was."""
-    from tajo.workflows.sync import error_of, exit_code
+    from tajo.core.problems import error_of
+    from tajo.workflows.sync import exit_code
 
     if "problem" in summary:
         if as_json:

@@ -120,7 +120,7 @@ def _build(
     for key, value in overrides.items():
         if value is not None:
             _set(settings, tuple(key.split(".")), value)
-    source = Source(name, lines)
+    source = Source(name, lines, variables=env)
     problems = [*document.problems, *expansion.problems, *_two_mappings(settings, source)]
     source = replace(source, missing=_missing(expansion, source), warnings=_warnings(source))
     context = {"known_fields": _catalogue() if known_fields is None else known_fields}

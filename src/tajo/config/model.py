@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import BaseModel, Field, PrivateAttr
 
@@ -54,6 +55,10 @@ class EventsConfig(Part):
         default=None,
         description="Contact that also gets started, ended and recording_ready, so that a meeting nobody registered "
         "for can start an automation.",
+    )
+    recording_ready: tuple[Literal["attended", "no_show", "unknown"], ...] = Field(
+        default=("attended", "no_show", "unknown"),
+        description="With which outcomes people get the event zoom_recording_ready.",
     )
 
 
@@ -109,6 +114,11 @@ class Config(Part):
     def file(self) -> str:
         """The file's name as it was given; "config" for a mapping out of a program."""
         return self._source.name
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """The environment as it was read, with what `.env` adds; secrets among it."""
+        return self._source.variables
 
     @property
     def warnings(self) -> tuple[str, ...]:

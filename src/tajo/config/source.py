@@ -53,6 +53,7 @@ class Source:
     lines: Mapping[Path, int] = field(default_factory=dict)
     missing: tuple[Missing, ...] = ()
     warnings: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # of the environment and .env
 
     def line(self, path: Path) -> int:
         """The line of the key, or of the nearest group around it that is written; 0 if none."""

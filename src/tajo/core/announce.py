@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -145,6 +145,96 @@ def of_start(people: Mapping[str, Sequence[Entry]], occurrence: str, at: datetim
 
 def _registered(entries: Sequence[Entry], occurrence: str) -> Entry | None:
     return next((e for e in entries if e.occurrence == occurrence and e.approved and not e.excluded), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A recording as people get to see it: the link, and the passcode they type ("" where it needs none)."""
+
+    url: str
+    passcode: str
+
+
+def of_recording(
+    people: Mapping[str, Sequence[Entry]],
+    occurrence: str,
+    share: Share,
+    outcomes: Collection[str],
+    at: datetime,
+    quiet: Quiet,
+) -> Told:
+    """recording_ready to everybody on one occurrence's roster with one of these outcomes; `at` is when it was told."""
+    found: list[Announcement] = []
+    too_old = 0
+    for email, entries in sorted(people.items()):
+        entry = next((each for each in entries if each.occurrence == occurrence and not each.excluded), None)
+        if entry is None or entry.outcome not in outcomes:
+            continue
+        if quiet.is_too_old(_ended(entry)):
+            too_old += 1
+        else:
+            made = announcement(entry, email, Moment.RECORDING_READY, at)
+            found.append(replace(made, properties={**made.properties, **_shared(share)}))
+    return Told(tuple(found), too_old)
+
+
+def _shared(share: Share) -> Mapping[str, Property]:
+    return {"share_url": share.url} | ({"passcode": share.passcode} if share.passcode else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The occurrence that the operator is told of; `ended_at` is None while it is live."""
+
+    key: str
+    kind: Kind
+    session_id: str
+    uuid: str
+    topic: str
+    start: datetime
+    ended_at: datetime | None
+    held: timedelta
+    host_email: str
+    outcomes: Mapping[Outcome, int]
+
+
+def to_operator(
+    subject: Subject, moment: Moment, operator: str, at: datetime, quiet: Quiet, share: Share | None = None
+) -> Told:
+    """started, ended or recording_ready to one fixed contact, so that a plain meeting can start an automation.
+
+    The operator is nobody's registrant: what was old is not counted.
+    """
+    if not operator or quiet.is_too_old(subject.ended_at or at):
+        return Told((), 0)
+    told: dict[str, Property] = {
+        "session_kind": subject.kind.value,
+        "session_id": subject.session_id,
+        "session_uuid": subject.uuid,
+        "topic": clean(subject.topic),
+        "start": _utc(subject.start),
+        "host_email": subject.host_email,
+    }
+    if subject.ended_at is not None:
+        told["minutes"] = round(subject.held.total_seconds() / 60)
+        told["attended"] = subject.outcomes.get(Outcome.ATTENDED, 0)
+        told["no_shows"] = subject.outcomes.get(Outcome.NO_SHOW, 0)
+    told |= _shared(share) if share is not None else {}
+    made = Announcement(
+        key=f"event:{moment}:{subject.key}:{operator}",
+        name=event_name(subject.kind, moment),
+        email=operator,
+        at=at,
+        properties={name: value for name, value in told.items() if value != ""},
+    )
+    return Told((made,), 0)
+
+
+def together(told: Iterable[Told]) -> Told:
+    """Several as one; of two with the same key the first stays."""
+    parts = list(told)
+    found = {each.key: each for part in reversed(parts) for each in reversed(part.announcements)}
+    return Told(tuple(reversed(found.values())), sum(part.too_old for part in parts))
 
 
 def announcement(

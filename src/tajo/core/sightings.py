@@ -44,11 +44,14 @@ def merge(one: Sighting, other: Sighting) -> Sighting:
 
 
 def missing(sightings: Iterable[Sighting], stays: Sequence[Stay]) -> list[Sighting]:
-    """Those of whom the report has no row at all: none with any of their keys, e-mail or name."""
+    """Those of whom the report has no row at all: none with any of their keys, e-mail or name.
+
+    A sighting that tells nothing of its person cannot be looked for, and is not missed.
+    """
     known: set[tuple[str, str]] = set()
     for stay in stays:
         known.update(_keys(stay))
-    return [each for each in sightings if not known.intersection(_keys(each))]
+    return [each for each in sightings if (keys := _keys(each)) and not known.intersection(keys)]
 
 
 def _keys(each: Sighting | Stay) -> list[tuple[str, str]]:

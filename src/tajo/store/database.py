@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,11 +17,26 @@ import anyio.to_thread
 import sqlalchemy as sa
 
 from tajo.core.errors import ConfigError, TajoError, TransientError
+from tajo.store.tables import metadata
 
 T = TypeVar("T")
 
 HEAD = "0001"  # the newest migration; a test compares it with the folder
+MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x7A6A6F  # Postgres advisory lock that one migrating process holds
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Tables that are migrated together: in which folder of `migrations`, up to which one, and where that is noted."""
+
+    tables: sa.MetaData
+    folder: str
+    head: str
+    version_table: str
+
+
+MAIN = Schema(metadata, "versions", HEAD, "alembic_version")
 
 
 class Database:
@@ -29,8 +46,11 @@ class Database:
     cannot be reached or is locked for 30 s is a TransientError.
     """
 
-    def __init__(self, url: str, *, every_commit: bool = False, patience_s: float = 30.0) -> None:
+    def __init__(
+        self, url: str, *, schema: Schema = MAIN, every_commit: bool = False, patience_s: float = 30.0
+    ) -> None:
         """`every_commit`: on SQLite each commit is on the disk when it returns; `patience_s` is waited for its lock."""
+        self.schema = schema
         self.url = _url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite(self.url, every_commit, patience_s) if self.sqlite else _postgres(self.url)
@@ -59,33 +79,49 @@ class Database:
     def migrate(self) -> None:
         """Bring the schema to this version; safe to call at every start, by several processes at once."""
         with named_failures(self.engine):
-            if self._version() == HEAD:
+            if self._version() == self.schema.head:
                 return
+            importlib.import_module("alembic.command")  # takes longer than to migrate: not while others wait
             with self._writer() as connection, connection.begin():
                 if not self.sqlite:
                     connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-                _upgrade(connection)
+                _upgrade(connection, self.schema)
 
     def is_current(self) -> bool:
         """Whether the schema is of this version; changes nothing."""
         with named_failures(self.engine):
-            return self._version() == HEAD
+            return self._version() == self.schema.head
 
     def refuse_newer(self) -> None:
         """ConfigError when the schema is of a newer version of Tajo than this one."""
         with named_failures(self.engine):
             version = self._version()
-        if version > HEAD:
+        if version > self.schema.head:
             raise _newer(version)
 
     def _version(self) -> str:
         with self.engine.connect() as connection:
-            if not sa.inspect(connection).has_table("alembic_version"):
-                return ""
-            return str(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() or "")
+            return _version(connection, self.schema) or ""
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def existing(url: str) -> Database | None:
+    """The database, if it is there and of this version; nothing is created or migrated."""
+    path = url.removeprefix("sqlite:///")
+    if url.startswith("sqlite:///") and not Path(path).is_file():
+        return None
+    database = Database(url)
+    try:
+        if database.is_current():
+            return database
+        database.refuse_newer()
+    except BaseException:
+        database.close()
+        raise
+    database.close()
+    return None
 
 
 def _newer(version: str) -> ConfigError:
@@ -99,25 +135,38 @@ def _newer(version: str) -> ConfigError:
 _upgrading = threading.Lock()  # Alembic keeps its context in globals
 
 
-def _upgrade(connection: sa.Connection) -> None:
+def _version(connection: sa.Connection, schema: Schema) -> str | None:
+    if not sa.inspect(connection).has_table(schema.version_table):
+        return None
+    column = sa.column("version_num", sa.String)
+    return connection.execute(sa.select(column).select_from(sa.table(schema.version_table))).scalar()
+
+
+def _upgrade(connection: sa.Connection, schema: Schema = MAIN) -> None:
     with _upgrading:
-        _upgrade_alone(connection)
+        _upgrade_alone(connection, schema)
 
 
-def _upgrade_alone(connection: sa.Connection) -> None:
+def _upgrade_alone(connection: sa.Connection, schema: Schema) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
     settings = Config()
-    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    settings.attributes["connection"] = connection
+    settings.set_main_option("script_location", _option(MIGRATIONS))
+    settings.set_main_option("path_separator", "newline")
+    settings.set_main_option("version_locations", _option(MIGRATIONS / schema.folder))
+    settings.attributes.update(connection=connection, schema=schema)
     known = {script.revision for script in ScriptDirectory.from_config(settings).walk_revisions()}
-    if sa.inspect(connection).has_table("alembic_version"):
-        version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-        if version is not None and version not in known:
-            raise _newer(str(version))
+    version = _version(connection, schema)
+    if version is not None and version not in known:
+        raise _newer(version)
     command.upgrade(settings, "head")
+
+
+def _option(path: Path) -> str:
+    """Alembic's options are a template, in which % is special."""
+    return str(path).replace("%", "%%")
 
 
 def _url(url: str) -> sa.URL:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from tajo.store.rosters import in_chunks
+from tajo.store.rosters import CHUNK, in_chunks
 from tajo.store.tables import effects
 from tajo.store.upsert import insert
 
@@ -28,6 +28,9 @@ class Effect:
     body: dict[str, Any]
 
 
+_NAMES = [each.name for each in fields(Effect)]
+
+
 def known(connection: sa.Connection, keys: Iterable[str]) -> dict[str, str]:
     """Key → state, of those that were begun."""
     found: dict[str, str] = {}
@@ -37,27 +40,17 @@ def known(connection: sa.Connection, keys: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def begin(connection: sa.Connection, wanted: Sequence[Effect], *, holder: str, now: datetime) -> list[Effect]:
-    """Claim effects for sending; those that somebody has claimed before are left out."""
-    before = known(connection, (each.key for each in wanted))
-    mine = [each for each in wanted if each.key not in before]
-    if mine:
+def begin(connection: sa.Connection, wanted: Sequence[Effect], *, holder: str, now: datetime) -> set[str]:
+    """Claim effects for sending; the keys of those that nobody, in any process, had claimed before."""
+    claimed: set[str] = set()
+    for start in range(0, len(wanted), CHUNK):
         rows = [
-            {
-                "key": each.key,
-                "kind": each.kind,
-                "name": each.name,
-                "email": each.email,
-                "occurrence": each.occurrence,
-                "state": SENDING,
-                "at": now,
-                "holder": holder,
-                "body": each.body,
-            }
-            for each in mine
+            {name: getattr(each, name) for name in _NAMES} | {"state": SENDING, "at": now, "holder": holder}
+            for each in wanted[start : start + CHUNK]
         ]
-        connection.execute(insert(connection, effects).on_conflict_do_nothing(index_elements=["key"]), rows)
-    return mine
+        statement = insert(connection, effects).values(rows).on_conflict_do_nothing(index_elements=["key"])
+        claimed |= set(connection.execute(statement.returning(effects.c.key)).scalars())
+    return claimed
 
 
 def finish(connection: sa.Connection, keys: Iterable[str], state: str, now: datetime) -> None:
@@ -79,6 +72,12 @@ def left_sending(connection: sa.Connection, holder: str, before: datetime) -> li
         .order_by(effects.c.key)
     )
     return list(rows.scalars())
+
+
+def holders(connection: sa.Connection) -> set[str]:
+    """The roles in whose name something is being sent, as far as the table knows."""
+    rows = connection.execute(sa.select(effects.c.holder).where(effects.c.state == SENDING).distinct())
+    return set(rows.scalars())
 
 
 def counts(connection: sa.Connection) -> dict[str, int]:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from tajo.core.facts import Instance, Kind, Registration, Role, Scheduled, Session, Status, Stay
 from tajo.core.outcome import Reading
 from tajo.core.registrations import merge
+from tajo.store.rosters import in_chunks
 from tajo.store.tables import instances, registrations, sessions, stays
 from tajo.store.upsert import upsert
 
@@ -93,6 +94,34 @@ def load_instances(connection: sa.Connection, kind: Kind, session_id: str) -> li
         .order_by(instances.c.start, instances.c.uuid)
     )
     return [Instance(row.uuid, row.start, row.end) for row in rows]
+
+
+def ends(connection: sa.Connection, uuids: Iterable[str]) -> dict[str, datetime | None]:
+    """UUID → end, of those of these instances that are known at all."""
+    found: dict[str, datetime | None] = {}
+    for chunk in in_chunks(uuids):
+        found.update(
+            connection.execute(sa.select(instances.c.uuid, instances.c.end).where(instances.c.uuid.in_(chunk))).all()
+        )
+    return found
+
+
+def unread(connection: sa.Connection, since: datetime) -> list[tuple[Kind, str, Instance]]:
+    """Instances that started since then and have no complete read: webhooks told of them, in time order."""
+    rows = connection.execute(
+        sa.select(instances)
+        .where(instances.c.start >= since, instances.c.complete.is_not(True))
+        .order_by(instances.c.start, instances.c.uuid)
+    )
+    return [(Kind(row.kind), row.session_id, Instance(row.uuid, row.start, row.end)) for row in rows]
+
+
+def session_of(connection: sa.Connection, uuid: str) -> tuple[Kind, str] | None:
+    """The session that an instance is of."""
+    row = connection.execute(
+        sa.select(instances.c.kind, instances.c.session_id).where(instances.c.uuid == uuid)
+    ).one_or_none()
+    return (Kind(row.kind), row.session_id) if row is not None else None
 
 
 def is_read(connection: sa.Connection, kind: Kind, session_id: str) -> bool:

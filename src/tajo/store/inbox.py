@@ -7,19 +7,22 @@ requests a second share the disk's flushes.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import queue
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from tajo.core.errors import TransientError
-from tajo.store.database import Database
+from tajo.store.database import Database, Schema
 from tajo.store.tables import Moment
-from tajo.store.upsert import insert
+from tajo.store.upsert import insert_new, update_each
 
 metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"})
 
@@ -34,6 +37,7 @@ inbox = sa.Table(
     sa.Column("state", sa.String(12), nullable=False),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     sa.Column("handled_at", Moment),
+    sa.Column("replayed_at", Moment),  # when somebody last wanted it handled again
     # What it is about, once it has been opened:
     sa.Column("event", sa.String(80), nullable=False, server_default=""),
     sa.Column("meaning", sa.String(64), nullable=False, server_default=""),
@@ -44,7 +48,13 @@ inbox = sa.Table(
     sa.Index(None, "state", "id"),
     sa.Index(None, "meaning"),
     sa.Index(None, "uuid"),
+    # Those that still have a body: what retention looks for.
+    sa.Index(
+        None, "received_at", sqlite_where=sa.text("body IS NOT NULL"), postgresql_where=sa.text("body IS NOT NULL")
+    ),
 )
+
+SCHEMA = Schema(metadata, "inbox", "0001", "inbox_version")
 
 WAITING, HANDLED, DUPLICATE, IGNORED, QUARANTINED, FAILED = (
     "waiting",
@@ -57,6 +67,10 @@ WAITING, HANDLED, DUPLICATE, IGNORED, QUARANTINED, FAILED = (
 
 MOST_QUEUED = 20_000  # ours: requests that wait for the disk; beyond that the answer is 503, and Zoom sends again
 MOST_IN_BATCH = 2_000
+CHUNK = 500  # what surely fits one IN
+PATIENCE = timedelta(seconds=2.5)  # ours: Zoom itself gives up after 3 s
+BUSY_S = 0.02  # ours: so soon after a batch comes the next delivery, and more are on their way:
+GATHER_S = 0.004  # a moment is waited for them. A commit costs more than all else that a delivery needs.
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +99,33 @@ class _Waiting:
 class Inbox:
     """Puts deliveries into the database in batches. `duplicates` counts deliveries that were there already."""
 
-    def __init__(self, database: Database, *, most_queued: int = MOST_QUEUED) -> None:
+    def __init__(self, database: Database, *, most_queued: int = MOST_QUEUED, patience: timedelta = PATIENCE) -> None:
         self.database = database
         self.duplicates = 0
         self.stored = 0
         self._most_queued = most_queued
+        self._patience = patience
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._closing = False
+        self._flushed = 0.0  # when the last batch was written, on the monotonic clock
         self._thread = threading.Thread(target=self._write_batches, name="inbox", daemon=True)
         self._thread.start()
 
     async def put(self, item: Received) -> None:
-        """Return when the delivery is durable. OverloadError when it will not be: nothing was acknowledged."""
+        """Return when the delivery is durable; OverloadError when it is not in time.
+
+        It may become so afterwards: the next one with its digest is a duplicate then.
+        """
         if self._closing or self._queue.qsize() >= self._most_queued:
             raise OverloadError("the inbox is full or closing", origin="inbox")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._queue.put(_Waiting(item, loop, done))
-        await done
+        try:
+            async with asyncio.timeout(self._patience.total_seconds()):
+                await done
+        except TimeoutError:
+            raise OverloadError("the inbox is not written in time", origin="inbox") from None
 
     def close(self) -> None:
         """Write what is queued, then stop."""
@@ -116,10 +139,13 @@ class Inbox:
             if batch:
                 failure: Exception | None = None
                 try:
-                    self.database.write_now(self._insert, [each.item for each in batch])
+                    stored = self.database.write_now(_insert, [each.item for each in batch])
+                    self.stored += stored
+                    self.duplicates += len(batch) - stored
                 except Exception as error:  # whatever it is, the senders have to be told: they try again
                     failure = OverloadError(f"the inbox cannot write ({type(error).__name__})", origin="inbox")
                 _tell(batch, failure)
+                self._flushed = time.monotonic()
             if not more:
                 return
 
@@ -127,6 +153,8 @@ class Inbox:
         first = self._queue.get()
         if first is None:
             return [], False
+        if time.monotonic() - self._flushed < BUSY_S:
+            time.sleep(GATHER_S)
         batch = [first]
         while len(batch) < MOST_IN_BATCH:
             try:
@@ -138,22 +166,21 @@ class Inbox:
             batch.append(item)
         return batch, True
 
-    def _insert(self, connection: sa.Connection, items: Sequence[Received]) -> None:
-        statement = insert(connection, inbox).on_conflict_do_nothing(index_elements=["digest"])
-        rows = [
-            {
-                "received_at": item.received_at,
-                "digest": item.digest,
-                "body": item.body,
-                "headers": item.headers,
-                "state": item.state or WAITING,
-                "event": item.event,
-            }
-            for item in items
-        ]
-        stored = max(connection.execute(statement, rows).rowcount, 0)
-        self.stored += stored
-        self.duplicates += len(items) - stored
+
+def _insert(connection: sa.Connection, items: Sequence[Received]) -> int:
+    """Keep those whose digest is not there yet; how many they were."""
+    rows = [
+        {
+            "received_at": item.received_at,
+            "digest": item.digest,
+            "body": item.body,
+            "headers": item.headers,
+            "state": item.state or WAITING,
+            "event": item.event,
+        }
+        for item in items
+    ]
+    return insert_new(connection, inbox, rows, "digest")
 
 
 def _tell(batch: Sequence[_Waiting], failure: Exception | None) -> None:
@@ -162,7 +189,8 @@ def _tell(batch: Sequence[_Waiting], failure: Exception | None) -> None:
     for each in batch:
         by_loop.setdefault(each.loop, []).append(each)
     for loop, mine in by_loop.items():
-        loop.call_soon_threadsafe(_resolve, mine, failure)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+            loop.call_soon_threadsafe(_resolve, mine, failure)
 
 
 def _resolve(batch: Sequence[_Waiting], failure: Exception | None) -> None:
@@ -176,7 +204,7 @@ def _resolve(batch: Sequence[_Waiting], failure: Exception | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A row of the inbox. `body` is None when its retention is over."""
+    """A row of the inbox. `body` is None when its retention is over; `replayed_at` when nobody wanted it again."""
 
     id: int
     received_at: datetime
@@ -188,6 +216,7 @@ class Delivery:
     participant_uuid: str
     registrant_id: str
     handled_at: datetime | None
+    replayed_at: datetime | None
 
 
 def _delivery(row: sa.Row[Any]) -> Delivery:
@@ -202,6 +231,7 @@ def _delivery(row: sa.Row[Any]) -> Delivery:
         row.participant_uuid,
         row.registrant_id,
         row.handled_at,
+        row.replayed_at,
     )
 
 
@@ -217,10 +247,10 @@ def known_meanings(connection: sa.Connection, meanings: Iterable[str]) -> dict[s
     """Meaning → the first delivery that told it, of those already handled."""
     found: dict[str, int] = {}
     wanted = sorted(set(meanings))
-    for start in range(0, len(wanted), 500):
+    for start in range(0, len(wanted), CHUNK):
         rows = connection.execute(
             sa.select(inbox.c.meaning, sa.func.min(inbox.c.id))
-            .where(inbox.c.meaning.in_(wanted[start : start + 500]), inbox.c.state == HANDLED)
+            .where(inbox.c.meaning.in_(wanted[start : start + CHUNK]), inbox.c.state == HANDLED)
             .group_by(inbox.c.meaning)
         )
         found.update(rows.all())
@@ -229,38 +259,53 @@ def known_meanings(connection: sa.Connection, meanings: Iterable[str]) -> dict[s
 
 def mark(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Record what became of deliveries: rows of id_, state, reason, handled_at, event, meaning, uuid, …"""
-    if rows:
-        names = [name for name in rows[0] if name != "id_"]
-        statement = (
-            sa.update(inbox)
-            .where(inbox.c.id == sa.bindparam("id_"))
-            .values({name: sa.bindparam(f"v_{name}") for name in names})
-        )
-        connection.execute(
-            statement, [{"id_": row["id_"], **{f"v_{name}": row[name] for name in names}} for row in rows]
-        )
+    renamed = [{"id" if name == "id_" else name: value for name, value in row.items()} for row in rows]
+    update_each(connection, inbox, "id", renamed)
 
 
-def again(connection: sa.Connection, ids: Sequence[int]) -> int:
-    """Let deliveries be handled once more; how many of them still have their body."""
-    found = connection.execute(
-        sa.update(inbox).where(inbox.c.id.in_(list(ids)), inbox.c.body.is_not(None)).values(state=WAITING, reason="")
-    )
-    return found.rowcount
+def again(connection: sa.Connection, ids: Iterable[int], now: datetime) -> int:
+    """Let deliveries be handled once more, also those that were duplicates; how many of them still have their body."""
+    done, wanted = 0, list(ids)
+    for start in range(0, len(wanted), CHUNK):
+        mine = inbox.c.id.in_(wanted[start : start + CHUNK]) & inbox.c.body.is_not(None)
+        done += connection.execute(
+            sa.update(inbox).where(mine).values(state=WAITING, reason="", replayed_at=now)
+        ).rowcount
+    return done
+
+
+def forget_bodies(connection: sa.Connection, before: datetime) -> int:
+    """Forget the bodies of deliveries received before a time (aware UTC), and nothing else of them; how many.
+
+    One that nobody has handled yet keeps its body: without it, it would be lost.
+    """
+    old = (inbox.c.received_at < before) & inbox.c.body.is_not(None) & (inbox.c.state != WAITING)
+    return connection.execute(sa.update(inbox).where(old).values(body=None)).rowcount
+
+
+_TOLD = [column if column is not inbox.c.body else sa.null().label("body") for column in inbox.c]
 
 
 def listed(
     connection: sa.Connection, *, since: datetime | None = None, state: str = "", limit: int | None = None
 ) -> list[Delivery]:
-    """Deliveries, newest first."""
-    statement = sa.select(inbox).order_by(inbox.c.id.desc())
-    if since is not None:
-        statement = statement.where(inbox.c.received_at >= since)
-    if state:
-        statement = statement.where(inbox.c.state == state)
-    if limit is not None:
-        statement = statement.limit(limit)
+    """Deliveries, newest first, without their bodies."""
+    statement = sa.select(*_TOLD).where(_chosen(since, state)).order_by(inbox.c.id.desc()).limit(limit)
     return [_delivery(row) for row in connection.execute(statement)]
+
+
+def ids_of(connection: sa.Connection, *, since: datetime | None = None, state: str = "") -> list[int]:
+    """The ids of deliveries, oldest first."""
+    return list(connection.execute(sa.select(inbox.c.id).where(_chosen(since, state)).order_by(inbox.c.id)).scalars())
+
+
+def _chosen(since: datetime | None, state: str) -> sa.ColumnElement[bool]:
+    chosen: sa.ColumnElement[bool] = sa.true()
+    if since is not None:
+        chosen &= inbox.c.received_at >= since
+    if state:
+        chosen &= inbox.c.state == state
+    return chosen
 
 
 def one(connection: sa.Connection, id_: int) -> tuple[Delivery, dict[str, str]] | None:
@@ -278,7 +323,35 @@ def counts(connection: sa.Connection) -> tuple[dict[str, int], datetime | None]:
     return states, oldest
 
 
-def told_of(connection: sa.Connection, uuid: str, event: str) -> bool:
-    """Whether any delivery of this event about this instance came."""
-    found = connection.execute(sa.select(inbox.c.id).where(inbox.c.uuid == uuid, inbox.c.event == event).limit(1))
-    return found.scalar() is not None
+def forget_account(connection: sa.Connection, account_id: str, why: str) -> int:
+    """Drop the bodies of an account's deliveries ("" is everybody's) and what they were about; how many.
+
+    Those that nobody has handled yet are ignored for the given reason.
+    """
+    statement = sa.select(inbox.c.id, inbox.c.body, inbox.c.state).where(inbox.c.body.is_not(None))
+    if connection.dialect.name == "postgresql":
+        statement = statement.with_for_update(skip_locked=True)  # what another worker holds it folds, and ignores
+    mine = [(row.id, row.state) for row in connection.execute(statement) if _is_of(row.body, account_id)]
+    nothing = {"body": None, "uuid": "", "participant_uuid": "", "registrant_id": "", "meaning": ""}
+    for start in range(0, len(mine), 500):
+        chunk = mine[start : start + 500]
+        ids, waits = [id_ for id_, _ in chunk], [id_ for id_, state in chunk if state == WAITING]
+        connection.execute(sa.update(inbox).where(inbox.c.id.in_(ids)).values(nothing))
+        connection.execute(sa.update(inbox).where(inbox.c.id.in_(waits)).values(state=IGNORED, reason=why))
+    return len(mine)
+
+
+def _is_of(body: bytes, account_id: str) -> bool:
+    try:
+        told = json.loads(body)
+        payload = told.get("payload") if isinstance(told, dict) else None
+    except (ValueError, RecursionError):
+        return not account_id
+    return not account_id or (isinstance(payload, dict) and payload.get("account_id") == account_id)
+
+
+def last_of(connection: sa.Connection, event: str, state: str) -> datetime | None:
+    """When the newest delivery of this event that is in this state came."""
+    mine = (inbox.c.event == event) & (inbox.c.state == state)
+    found: datetime | None = connection.execute(sa.select(sa.func.max(inbox.c.received_at)).where(mine)).scalar()
+    return found

@@ -51,6 +51,7 @@ def _insert(connection: sa.Connection, built: Roster) -> set[str]:
             kind=session.kind,
             session_id=session.id,
             uuid=occurrence.instances[-1].uuid if occurrence.instances else "",
+            instances=[each.uuid for each in occurrence.instances],
             topic=session.topic,
             start=occurrence.start,
             time_zone=session.time_zone,
@@ -99,7 +100,7 @@ def _segments(segments: Sequence[Segment]) -> list[list[str]]:
 
 def _joined() -> sa.Select[Any]:
     """Each line of a roster with what its occurrence says of the session."""
-    session = [column for column in occurrences.columns if column.name != "key"]
+    session = [column for column in occurrences.columns if column.name not in ("key", "instances")]
     mine = [column for column in roster.columns if column.name not in ("role", "segments")]
     return sa.select(*mine, *session).join_from(roster, occurrences, roster.c.occurrence == occurrences.c.key)
 
@@ -161,10 +162,14 @@ class Held:
 
     key: str
     kind: Kind
+    session_id: str
     uuid: str
+    instances: tuple[str, ...]
     topic: str
     start: datetime
+    ended_at: datetime | None
     held: timedelta
+    host_email: str
     readiness: Readiness
     outcomes: dict[Outcome, int]
     excluded: int
@@ -216,10 +221,14 @@ def held(connection: sa.Connection, sessions: Iterable[tuple[Kind, str]] | None 
         Held(
             key=row.key,
             kind=Kind(row.kind),
+            session_id=row.session_id,
             uuid=row.uuid,
+            instances=tuple(row.instances),
             topic=row.topic,
             start=row.start,
+            ended_at=row.ended_at,
             held=row.held,
+            host_email=row.host_email,
             readiness=Readiness(row.readiness),
             outcomes=counts.get(row.key, {}),
             excluded=excluded.get(row.key, 0),

@@ -120,6 +120,14 @@ def session_read(
     )
 
 
+def progress(connection: sa.Connection, run_id: str) -> tuple[int, int]:
+    """How many of a run's sessions have been read, and how many there are."""
+    row = connection.execute(
+        sa.select(sa.func.count(run_sessions.c.read_at), sa.func.count()).where(run_sessions.c.run == run_id)
+    ).one()
+    return int(row[0]), int(row[1])
+
+
 def add_people(connection: sa.Connection, run_id: str, emails: Iterable[str]) -> None:
     """People whose contacts this run may change."""
     upsert(connection, run_people, [{"run": run_id, "email": email} for email in sorted(set(emails))])

@@ -157,6 +157,7 @@ occurrences = sa.Table(
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("session_id", sa.String(32), nullable=False),
     sa.Column("uuid", sa.String(64), nullable=False),  # of the last instance; "" while still to come
+    sa.Column("instances", sa.JSON, nullable=False),  # the UUIDs of all
     _text("topic"),
     sa.Column("start", Moment, nullable=False),
     _text("time_zone"),
@@ -303,6 +304,39 @@ run_people = sa.Table(
     metadata,
     sa.Column("run", sa.String(40), primary_key=True),
     sa.Column("email", sa.String(320), primary_key=True),
+)
+
+# Sign-ins of users. What is secret is sealed: see store/keys.py.
+
+signins = sa.Table(
+    "signins",
+    metadata,
+    sa.Column("connector", sa.String(16), primary_key=True),
+    sa.Column("access_token", sa.Text, nullable=False),  # sealed
+    sa.Column("refresh_token", sa.Text, nullable=False),  # sealed
+    sa.Column("asked_at", Moment, nullable=False),  # when the access token's life began
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("signed_in_at", Moment, nullable=False),
+    sa.Column("version", sa.String(32), nullable=False),  # another one with each pair of tokens
+    _text("holder"),  # who renews the pair now, until:
+    sa.Column("held_until", Moment),
+    _text("refused"),  # why Zoom renews this sign-in no more
+    _text("account_id"),
+    _text("user_id"),
+    _text("email"),
+)
+
+signin_states = sa.Table(
+    "signin_states",
+    metadata,
+    sa.Column("state", sa.String(64), primary_key=True),  # its sha256: the state itself is with the browser alone
+    sa.Column("connector", sa.String(16), nullable=False),
+    sa.Column("verifier", sa.Text, nullable=False),  # sealed
+    sa.Column("redirect_uri", sa.Text, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("used_at", Moment),
+    sa.Column("outcome", sa.JSON),  # {"problem": null, or what went wrong}, once it is known
 )
 
 # What everybody shares: rate limits, and small facts.

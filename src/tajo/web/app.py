@@ -19,8 +19,12 @@ from tajo.store.database import Database
 from tajo.store.inbox import Inbox
 from tajo.web.api import Api
 from tajo.web.metrics import Metrics
+from tajo.web.oauth import callback
 from tajo.web.webhook import ZoomWebhook
-from tajo.workflows.worker import alive, waiting_since
+from tajo.workflows.jobs import alive
+from tajo.workflows.signin import SignIns
+from tajo.workflows.sync import RECOVERED
+from tajo.workflows.worker import waiting_since
 
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -47,11 +51,13 @@ def build(
     secrets: Callable[[], Sequence[str]],
     clock: Callable[[], datetime],
     metrics: Metrics,
+    sign_ins: SignIns | None = None,
     api: Api | None = None,
 ) -> tuple[Starlette, Web]:
     """The ASGI application; mount it under any server. `secrets` gives the webhook's secrets, the current one first.
 
-    Without `api` there are no routes below /api/v1.
+    `sign_ins` finishes users' sign-ins with Zoom; without it there is no such route, and without `api` none below
+    /api/v1.
     """
     web = Web(database, inbox_, metrics, clock, ZoomWebhook(inbox_, secrets, clock, metrics))
     routes: list[BaseRoute] = [
@@ -60,6 +66,7 @@ def build(
         Route("/readyz", ready),
         Route("/metrics", figures),
     ]
+    routes += [callback(sign_ins)] if sign_ins is not None else []
     routes += [api.mount()] if api is not None else []
     app = Starlette(routes=routes)
     app.state.web = web
@@ -106,7 +113,7 @@ async def _now(web: Web) -> list[Metric]:
         states, oldest = await web.inbox.database.read(inbox.counts)
         sent = await web.database.read(effects.counts)
         dead = len(await web.database.read(letters.open_letters))
-        recovered = await web.database.read(notes.get, "recovered") or 0
+        recovered = await web.database.read(notes.get, RECOVERED) or 0
     except TajoError:
         return [_gauge("tajo_database_up", "Whether the databases answer.", 0)]
     return [

@@ -26,8 +26,8 @@ from tajo.core.errors import (
     TransientError,
     UsageError,
 )
-from tajo.workflows.engine import BusyError
-from tajo.workflows.sync import problem_of
+from tajo.core.problems import problem_of
+from tajo.workflows.roles import BusyError
 
 MAX_BODY_BYTES = 1024 * 1024
 BODY_DEADLINE_S = 8.0  # ours

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
+from itertools import islice
 from typing import Any
+
+import anyio.to_thread
+import sqlalchemy as sa
 
 from tajo.brevo.api import events
 from tajo.brevo.api.events import EventWrite
-from tajo.core.announce import Announcement, Quiet, of_outcomes, of_registrations
+from tajo.core.announce import Announcement
 from tajo.core.errors import RejectedError, TajoError, TransientError
-from tajo.store import effects, letters, rosters
+from tajo.store import effects, letters
+from tajo.store.database import Database
 from tajo.store.effects import AMBIGUOUS, REFUSED, SENT, Effect
+from tajo.workflows.roles import BusyError, role_lock
 from tajo.workflows.services import Services
 
 ONE_BY_ONE = 10  # up to so many events go singly (10 a second); more in batches, whose bucket may hold 100 an hour
@@ -37,34 +44,38 @@ async def announce(services: Services, wanted: Sequence[Announcement], *, too_ol
     """Send what has not been sent before. TransientError when Brevo is away: what was not sent may be asked again."""
     report = Sent(too_old=too_old)
     await _recover(services, report)
-    claimed = await services.database.write(_claim, wanted, services.holder, services.clock())
-    report.known = len(wanted) - len(claimed)
-    writes = [(each.key, _write(each)) for each in claimed]
-    try:
-        if len(writes) <= ONE_BY_ONE:
-            await _singly(services, writes, report)
-        else:
-            await _in_batches(services, writes, report)
-    finally:
-        # Whatever is still claimed was surely not sent: a crash here is what `_recover` is for.
-        await services.database.write(effects.give_back, [each.key for each in claimed])
+    known = await services.database.read(effects.known, [each.key for each in wanted])
+    fresh = {each.key: each for each in wanted if each.key not in known}
+    report.known = len(wanted) - len(fresh)
+    for batch in await _batches(services, list(fresh.values()), report):
+        # Claimed just before the call: whoever is killed leaves no more in doubt than one call's events.
+        mine = await _claim(services, [each for each, _ in batch])
+        report.known += len(batch) - len(mine)
+        if writes := [(each.key, write) for each, write in batch if each.key in mine]:
+            await _send(services, writes, report)
     return report
 
 
-async def unsent(services: Services, occurrences: Sequence[str]) -> list[Announcement]:
-    """All events of these occurrences that were never sent, however old: for sending them on purpose."""
-    everything = Quiet(services.clock(), timedelta.max, None)
-    emails = await services.database.read(rosters.emails_on, occurrences)
-    people = await services.database.read(rosters.entries_of, emails)
-    over = of_outcomes(people, occurrences, everything)
-    coming = of_registrations(people, occurrences, everything)
-    wanted = [*over.announcements, *coming.announcements]
-    known = await services.database.read(effects.known, [each.key for each in wanted])
-    return [each for each in wanted if each.key not in known]
+Pair = tuple[Announcement, EventWrite]
 
 
-def _claim(connection: Any, wanted: Sequence[Announcement], holder: str, now: datetime) -> list[Effect]:
-    made = [
+async def _batches(services: Services, fresh: Sequence[Announcement], report: Sent) -> list[list[Pair]]:
+    """One by one while they are few, else as many as one call takes. What Brevo could not take at all is refused."""
+    pairs: list[Pair] = []
+    for each in fresh:
+        try:
+            pairs.append((each, EventWrite(each.name, each.email, each.at, each.properties)))
+        except RejectedError as error:
+            await _claim(services, [each])
+            await _refused(services, [(each.key, each.email)], error, report)
+    if len(pairs) <= ONE_BY_ONE:
+        return [[pair] for pair in pairs]
+    rest = iter(pairs)
+    return [list(islice(rest, len(batch))) for batch in events.batches(write for _, write in pairs)]
+
+
+async def _claim(services: Services, batch: Sequence[Announcement]) -> set[str]:
+    claims = [
         Effect(
             key=each.key,
             kind="event",
@@ -73,9 +84,10 @@ def _claim(connection: Any, wanted: Sequence[Announcement], holder: str, now: da
             occurrence=str(each.properties.get("session_id", "")),
             body={"at": each.at.isoformat(), "properties": dict(each.properties)},
         )
-        for each in wanted
+        for each in batch
     ]
-    return effects.begin(connection, made, holder=holder, now=now)
+    begin = partial(effects.begin, holder=services.holder, now=services.clock())
+    return await services.database.write(begin, claims)
 
 
 async def _recover(services: Services, report: Sent) -> None:
@@ -86,57 +98,70 @@ async def _recover(services: Services, report: Sent) -> None:
         await services.database.write(effects.finish, left, AMBIGUOUS, services.clock())
 
 
-def _write(each: Effect) -> EventWrite:
-    return EventWrite(each.name, each.email, datetime.fromisoformat(each.body["at"]), each.body["properties"])
+async def release(services: Services) -> int:
+    """Claims of roles that nobody holds any more: as in `_recover`, their events are parked. How many there were."""
+    parked = 0
+    for holder in await services.database.read(effects.holders) - {services.holder}:
+        parked += await anyio.to_thread.run_sync(_park, services.database, holder, services.clock())
+    return parked
 
 
-async def _singly(services: Services, writes: Sequence[tuple[str, EventWrite]], report: Sent) -> None:
-    for key, write in writes:
-        try:
-            await services.brevo.send(events.post(write))
-        except (TransientError, RejectedError) as error:
-            await _failed(services, [(key, write)], error, report)
-        else:
-            await _done(services, [(key, write)], report)
+def _park(database: Database, holder: str, now: datetime) -> int:
+    try:
+        with role_lock(database, holder):
+            left = database.read_now(effects.left_sending, holder, now)
+            database.write_now(effects.finish, left, AMBIGUOUS, now)
+            return len(left)
+    except BusyError:
+        return 0
 
 
-async def _in_batches(services: Services, writes: Sequence[tuple[str, EventWrite]], report: Sent) -> None:
-    keys = {id(write): key for key, write in writes}
-    for batch in events.batches(write for _, write in writes):
-        mine = [(keys[id(write)], write) for write in batch]
-        try:
-            result = await services.brevo.send(events.post_batch(batch))
-        except (TransientError, RejectedError) as error:
-            await _failed(services, mine, error, report)
-            continue
-        failures = dict(result.failures)
-        await _done(services, [each for at, each in enumerate(mine) if at not in failures], report)
-        for at, reason in failures.items():
-            refusal = RejectedError(f"Brevo does not take the event: {reason}", origin="brevo.events")
-            await _failed(services, [mine[at]], refusal, report)
+Write = tuple[str, EventWrite]  # with the key of its effect
 
 
-async def _done(services: Services, mine: Sequence[tuple[str, EventWrite]], report: Sent) -> None:
-    report.sent += len(mine)
-    for _, write in mine:
-        report.names[write.name] = report.names.get(write.name, 0) + 1
-    await services.database.write(effects.finish, [key for key, _ in mine], SENT, services.clock())
-
-
-async def _failed(services: Services, mine: Sequence[tuple[str, EventWrite]], error: TajoError, report: Sent) -> None:
-    """Refused events are dead letters; those without an answer may have happened, and are parked and counted.
+async def _send(services: Services, writes: Sequence[Write], report: Sent) -> None:
+    """One call. Refused events are dead letters; those without an answer may have happened, and are parked.
 
     A failure before anything was sent is raised: the claims are given back, and the same can be asked for again.
     """
-    keys = [key for key, _ in mine]
-    now = services.clock()
-    if isinstance(error, TransientError):
-        if not error.ambiguous:
-            raise error
-        report.ambiguous += len(keys)
-        await services.database.write(effects.finish, keys, AMBIGUOUS, now)
+    failures: dict[int, str] = {}
+    try:
+        if len(writes) == 1:
+            await services.brevo.send(events.post(writes[0][1]))
+        else:
+            failures = dict((await services.brevo.send(events.post_batch([write for _, write in writes]))).failures)
+    except RejectedError as error:
+        await _refused(services, [(key, write.email) for key, write in writes], error, report)
         return
-    report.refused += len(keys)
-    await services.database.write(effects.finish, keys, REFUSED, now)
-    for _, write in mine:
-        await services.database.write(letters.add, write.email, error, now)
+    except TajoError as error:
+        keys = [key for key, _ in writes]
+        if not (isinstance(error, TransientError) and error.ambiguous):
+            await services.database.write(effects.give_back, keys)
+            raise
+        report.ambiguous += len(keys)
+        await services.database.write(effects.finish, keys, AMBIGUOUS, services.clock())
+        return
+    await _sent(services, [each for at, each in enumerate(writes) if at not in failures], report)
+    for at, reason in failures.items():
+        refusal = RejectedError(f"Brevo does not take the event: {reason}", origin="brevo.events")
+        await _refused(services, [(writes[at][0], writes[at][1].email)], refusal, report)
+
+
+async def _sent(services: Services, writes: Sequence[Write], report: Sent) -> None:
+    report.sent += len(writes)
+    for _, write in writes:
+        report.names[write.name] = report.names.get(write.name, 0) + 1
+    await services.database.write(effects.finish, [key for key, _ in writes], SENT, services.clock())
+
+
+async def _refused(services: Services, mine: Sequence[tuple[str, str]], error: TajoError, report: Sent) -> None:
+    """`mine` are (key, e-mail)."""
+    report.refused += len(mine)
+    now = services.clock()
+
+    def keep(connection: sa.Connection) -> None:
+        effects.finish(connection, [key for key, _ in mine], REFUSED, now)
+        for _, email in mine:
+            letters.add(connection, email, error, now)
+
+    await services.database.write(keep)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from tajo.brevo import schema
@@ -59,9 +59,13 @@ async def _zoom(services: Services, tokens: Tokens) -> AsyncIterator[Finding]:
         yield _failed("zoom credentials", error)
         return
     yield Finding("zoom credentials", "ok", "Zoom issues an access token")
+    if token.level == "user":
+        text = "signed in as a user: only what this user hosts is read, without reports"
+        remedy = "for a whole account use a Server-to-Server app, or an app that an administrator manages"
+        yield Finding("zoom sign-in", "warning", text, remedy)
     sync = services.connector.sync
     features = [name for name in READ if getattr(sync, name)]
-    lacking = missing(token.scopes, features)
+    lacking = missing(token.scopes, features, token.level)
     for origin, needed in lacking.items():
         yield Finding(
             "zoom scopes",
@@ -72,8 +76,18 @@ async def _zoom(services: Services, tokens: Tokens) -> AsyncIterator[Finding]:
         )
     if not lacking:
         yield Finding("zoom scopes", "ok", f"all scopes for {', '.join(features)} are there")
-    async for finding in _plan(services):
+    async for finding in _me(services) if token.level == "user" else _plan(services):
         yield finding
+
+
+async def _me(services: Services) -> AsyncIterator[Finding]:
+    """The user whose sign-in it is, who must be one that can host what is to be read."""
+    try:
+        me = await services.zoom.send(users.user(users.ME))
+        if services.connector.sync.webinars:
+            yield await _webinar_hosts(services, [replace(me, id=users.ME)])
+    except TajoError as error:
+        yield _failed("zoom user", error)
 
 
 async def _plan(services: Services) -> AsyncIterator[Finding]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from tajo.brevo import schema
+from tajo.connectors.zoom.api import users
+from tajo.connectors.zoom.api.errors import ScopeMissing
 from tajo.connectors.zoom.api.scopes import missing
 from tajo.core.errors import CredentialError
-from tajo.store import letters, notes, runs
+from tajo.store import letters, notes, runs, signins
 from tajo.store.database import Database
 from tajo.workflows.checking import READ
 from tajo.workflows.planning import check_types, list_ids
-from tajo.workflows.services import Services
-
-CONNECTED = "connector.zoom.connected_at"
+from tajo.workflows.services import CONNECTED, Services
+from tajo.workflows.signin import SignIns
 
 
 async def connect(services: Services) -> dict[str, Any]:
@@ -22,9 +23,7 @@ async def connect(services: Services) -> dict[str, Any]:
     CredentialError naming every missing scope; ConfigError for a type that clashes or a list number nobody has.
     """
     token = await services.tokens.token()
-    sync = services.connector.sync
-    features = [name for name in READ if getattr(sync, name)]
-    if lacking := missing(token.scopes, features):
+    if lacking := missing(token.scopes, features(services), token.level):
         scopes = list(dict.fromkeys(needed.granular for needed in lacking.values()))
         raise CredentialError(
             f"the Zoom app lacks the scopes {', '.join(scopes)}",
@@ -49,13 +48,26 @@ async def connect(services: Services) -> dict[str, Any]:
     return {"connector": "zoom", "connected_at": at, "created_attributes": created, "created_lists": lists}
 
 
+def features(services: Services) -> list[str]:
+    """The families that are read, as far as they are switched on."""
+    return [name for name in READ if getattr(services.connector.sync, name)]
+
+
 async def status(database: Database) -> dict[str, Any]:
     """When it was connected, what the last run did, and what nobody has dealt with yet."""
     run = await database.read(runs.last)
+    signed_in = await database.read(signins.known)
     letters_open = await database.read(letters.open_letters)
     return {
         "connector": "zoom",
         "connected_at": await database.read(notes.get, CONNECTED),
+        "sign_in": None
+        if signed_in is None
+        else {
+            "email": signed_in.email,
+            "since": signed_in.signed_in_at.isoformat(),
+            "refused": signed_in.refused or None,
+        },
         "last_run": None
         if run is None
         else {"id": run.id, "state": ended_as(run), "started_at": run.started_at.isoformat(), "summary": run.summary},
@@ -77,8 +89,22 @@ async def note_connected(services: Services) -> None:
         await services.database.write(notes.put, CONNECTED, services.clock().isoformat())
 
 
-async def disconnect(database: Database) -> bool:
-    """Forget the connection; whether there was one. Rosters, ledger and Brevo stay as they are."""
-    there = await database.read(notes.get, CONNECTED) is not None
-    await database.write(notes.forget, CONNECTED)
-    return there
+async def identify(services: Services, sign_ins: SignIns) -> str:
+    """Note whose sign-in it is; their e-mail, "" where the app may not read it."""
+    try:
+        me = await services.zoom.send(users.user(users.ME))
+    except ScopeMissing:
+        return ""
+    await sign_ins.identify(account_id=me.account_id, user_id=me.id, email=me.email)
+    return me.email
+
+
+async def disconnect(sign_ins: SignIns) -> tuple[bool, str]:
+    """Forget the connection, and have Zoom revoke a user's sign-in; whether there was one, and why Zoom was not told.
+
+    Rosters, ledger and Brevo stay as they are.
+    """
+    signed_in, untold = await sign_ins.end()
+    there = await sign_ins.database.read(notes.get, CONNECTED) is not None
+    await sign_ins.database.write(notes.forget, CONNECTED)
+    return there or signed_in, untold

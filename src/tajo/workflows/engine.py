@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
-import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial, wraps
-from importlib.metadata import version
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
+import anyio.to_thread
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, SetWorkflowID
+from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, SetWorkflowID, WorkflowStatus
 from dbos import DBOSPortableJSONSerializer as Serializer  # the default one pickles
 
 from tajo import logs
-from tajo.core.errors import TajoError
 from tajo.store.database import Database, named_failures
+from tajo.workflows.roles import BusyError, role_lock, taken_patiently
 
 T = TypeVar("T")
 Json = Any  # what a step returns: plain JSON, small
@@ -35,10 +32,6 @@ Json = Any  # what a step returns: plain JSON, small
 APPLICATION = "tajo"
 APPLICATION_VERSION = "1"  # of the workflows: raise it only when running ones cannot go on with the new code
 MOST_THREADS = 16
-
-
-class BusyError(TajoError):
-    """Another process holds the role."""
 
 
 class Steps(Protocol):
@@ -109,6 +102,10 @@ async def bounded(jobs: Sequence[Callable[[], Awaitable[T]]], at_once: int) -> l
         raise
 
 
+def _not_running(connection: sa.Connection, wanted: Sequence[FollowUp]) -> None:
+    raise RuntimeError(f"no engine runs that {connection} could enqueue {len(wanted)} with")
+
+
 class Engine:
     """DBOS, launched in the running event loop and shut down at the end of the block.
 
@@ -116,6 +113,7 @@ class Engine:
     """
 
     services: Any = None
+    enqueuing: Callable[[sa.Connection, Sequence[FollowUp]], None] = _not_running  # `enqueue` of the one that runs
     launched = False  # DBOS is one a process
 
     def __init__(self, database: Database, role: str, services: Any, *, live: bool = False) -> None:
@@ -135,9 +133,9 @@ class Engine:
                 origin="engine",
                 hint="ask that service, with TajoClient(base_url=…), or use a process of its own",
             )
-        self._held.enter_context(role_lock(self._database, self._role))
+        self._held.enter_context(taken_patiently(self._database, self._role))
         Engine.launched = True
-        Engine.services = self._services
+        Engine.services, Engine.enqueuing = self._services, self.enqueue
         self._pool = getattr(asyncio.get_running_loop(), "_default_executor", None)
         try:
             await self._launch()
@@ -152,22 +150,24 @@ class Engine:
         with named_failures(self._database.engine):
             DBOS.launch()
         if self._live:
+            self._client = await anyio.to_thread.run_sync(open_client, self._database)
             await DBOS.register_queue_async(
                 LIVE, worker_concurrency=LIVE_AT_ONCE, partition_concurrency=1, polling_interval_sec=POLL_S
             )
+            await DBOS.register_queue_async(JOBS, global_concurrency=1, polling_interval_sec=POLL_S)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._client is not None:
-            await asyncio.to_thread(self._client.destroy)
+            await anyio.to_thread.run_sync(self._client.destroy)
         await self._end()
 
     async def _end(self) -> None:
-        await asyncio.to_thread(DBOS.destroy)
+        await anyio.to_thread.run_sync(DBOS.destroy)
         # DBOS made its threads the loop's own, and they are gone now: whoever else uses the loop needs some.
         asyncio.get_running_loop().set_default_executor(self._pool or ThreadPoolExecutor(thread_name_prefix="asyncio"))
-        Engine.services = None
+        Engine.services, Engine.enqueuing = None, _not_running
         Engine.launched = False
         self._held.close()
 
@@ -176,11 +176,48 @@ class Engine:
         with SetWorkflowID(workflow_id):
             await DBOS.start_workflow_async(workflow, *args)
 
+    @property
+    def client(self) -> DBOSClient:
+        """For enqueuing and looking; only a live engine has one."""
+        assert self._client is not None
+        return self._client
+
     def enqueue(self, connection: sa.Connection, wanted: Sequence[FollowUp]) -> None:
         """Enqueue what follows, in the caller's transaction."""
-        if self._client is None:
-            self._client = client_of(self._database)
-        enqueue(self._client, connection, wanted)
+        enqueue(self.client, connection, wanted)
+
+    def adopt(self) -> int:
+        """Let unfinished workflows of roles that nobody holds any more run again, by whoever is there; how many."""
+        return sum(self._adopt_from(role) for role in self._pending().keys() - {self._role})
+
+    def _pending(self) -> dict[str, list[WorkflowStatus]]:
+        found: dict[str, list[WorkflowStatus]] = {}
+        for each in self.client.list_workflows(status="PENDING", load_input=False, load_output=False):
+            found.setdefault(each.executor_id or "", []).append(each)
+        return found
+
+    def _adopt_from(self, role: str) -> int:
+        try:
+            with role_lock(self._database, role):  # so that its holder cannot come back meanwhile
+                mine = self._pending().get(role, [])
+                for each in mine:
+                    self.client.resume_workflow(each.workflow_id, queue_name=each.queue_name)
+                return len(mine)
+        except BusyError:
+            return 0
+
+    def tidy(self, before: datetime) -> int:
+        """Forget workflows that ended before then; how many."""
+        ended = self.client.list_workflows(
+            status=["SUCCESS", "ERROR", "CANCELLED"],
+            completed_before=before.isoformat(),
+            limit=MOST_TIDIED,
+            load_input=False,
+            load_output=False,
+        )
+        if ended:
+            self.client.delete_workflows([each.workflow_id for each in ended])
+        return len(ended)
 
     async def result(self, workflow_id: str, workflow: Callable[..., Coroutine[Any, Any, Json]], *args: Json) -> Json:
         """Start a workflow, or follow the one with this id that is there already; its result."""
@@ -197,7 +234,10 @@ def is_launched() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """A workflow to start: its name, deterministic id, the session it is serialised on, its arguments, a delay."""
+    """A workflow to start: its name, deterministic id, the session it is serialised on, its arguments, a delay.
+
+    Without a session it is a job.
+    """
 
     name: str
     id: str
@@ -206,15 +246,21 @@ class FollowUp:
     delay: timedelta = timedelta()
 
 
+MOST_TIDIED = 5_000  # ended workflows forgotten at a time
+JOBS = "jobs"  # the queue of what a command hands to the running service: one at a time
 LIVE = "live"  # the queue of everything that follows from webhooks: one at a time a session, several sessions at once
 LIVE_AT_ONCE = 8
 POLL_S = 0.25
 
 
-def client_of(database: Database) -> DBOSClient:
-    """For enqueueing from a process that runs no engine; to be destroyed after use."""
-    url = database.url.render_as_string(hide_password=False)
-    return DBOSClient(system_database_url=url, serializer=Serializer(), application_name=APPLICATION)
+def open_client(database: Database) -> DBOSClient:
+    """A client of the engine's tables for enqueuing and looking; it runs nothing. They have to be there already."""
+    return DBOSClient(
+        system_database_url=database.url.render_as_string(hide_password=False),
+        system_database_pool_size=2,
+        serializer=Serializer(),
+        application_name=APPLICATION,
+    )
 
 
 def enqueue(client: DBOSClient, connection: sa.Connection, wanted: Sequence[FollowUp]) -> None:
@@ -223,20 +269,20 @@ def enqueue(client: DBOSClient, connection: sa.Connection, wanted: Sequence[Foll
         client.enqueue_in_transaction(connection, _options(each), *each.arguments)
 
 
-async def enqueue_now(wanted: Sequence[FollowUp]) -> None:
-    """Enqueue from a step of a workflow; the ids make a repeated step harmless."""
-    for each in wanted:
-        await DBOS.enqueue_workflow_with_options_async(_options(each), *each.arguments)
+def current_id() -> str:
+    """The id of the workflow that is running."""
+    return str(DBOS.workflow_id)
 
 
 def _options(each: FollowUp) -> EnqueueOptions:
     options: EnqueueOptions = {
-        "queue_name": LIVE,
+        "queue_name": LIVE if each.session else JOBS,
         "workflow_name": each.name,
         "workflow_id": each.id,
-        "queue_partition_key": each.session,
         "app_version": APPLICATION_VERSION,
     }
+    if each.session:
+        options["queue_partition_key"] = each.session
     if each.delay:
         options["delay_seconds"] = each.delay.total_seconds()
     return options
@@ -280,51 +326,3 @@ def _config(database: Database, role: str, *, live: bool) -> DBOSConfig:
 def _quiet() -> None:
     """DBOS writes to its own logger; what matters of it reaches the operator as an error of ours."""
     logging.getLogger("dbos").setLevel(logging.CRITICAL)
-
-
-@contextlib.contextmanager
-def role_lock(database: Database, role: str) -> Iterator[None]:
-    """Hold a role: a lock file beside a SQLite database, an advisory lock in Postgres. BusyError says who has it."""
-    if database.sqlite:
-        with _file_lock(Path(str(database.url.database) + f".{role}.lock"), role):
-            yield
-    else:
-        with _advisory_lock(database, role):
-            yield
-
-
-@contextlib.contextmanager
-def _file_lock(path: Path, role: str) -> Iterator[None]:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise _busy(role, os.pread(handle, 100, 0).decode(errors="replace").strip()) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()}, tajo {version('tajo')}".encode(), 0)
-        yield
-    finally:
-        os.close(handle)
-
-
-@contextlib.contextmanager
-def _advisory_lock(database: Database, role: str) -> Iterator[None]:
-    with database.engine.connect() as connection:
-        got = connection.execute(sa.text("SELECT pg_try_advisory_lock(hashtext(:name))"), {"name": f"tajo:{role}"})
-        if not got.scalar():
-            raise _busy(role, "")
-        connection.commit()
-        try:
-            yield
-        finally:
-            connection.execute(sa.text("SELECT pg_advisory_unlock(hashtext(:name))"), {"name": f"tajo:{role}"})
-            connection.commit()
-
-
-def _busy(role: str, who: str) -> BusyError:
-    return BusyError(
-        f"another {role} is running{f' ({who})' if who else ''}",
-        origin="database",
-        hint="wait until it has finished; two at once would do the same work twice",
-    )

@@ -6,7 +6,7 @@ people joining) only touch tables; workflows are one a session, and have ids tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,6 +34,7 @@ from tajo.core.sightings import Sighting
 from tajo.store import facts, inbox, letters, recordings, sightings
 from tajo.store.inbox import DUPLICATE, FAILED, HANDLED, IGNORED, QUARANTINED, Delivery
 from tajo.store.recordings import Recorded
+from tajo.workflows import leaving
 from tajo.workflows.engine import FollowUp
 
 BATCH = 500
@@ -69,9 +70,9 @@ def open_delivery(delivery: Delivery) -> Opened:
     """Read a delivery: handled, ignored (nothing of ours), or quarantined (signed, and unreadable)."""
     try:
         envelope = open_envelope(delivery.body or b"")
+        told = meaning(envelope)
     except ContractError as error:
         return Opened(delivery, None, "", None, QUARANTINED, error.message)
-    told = meaning(envelope)
     if envelope.event == VALIDATION:
         return Opened(delivery, envelope, told, None, HANDLED)
     try:
@@ -84,13 +85,13 @@ def open_delivery(delivery: Delivery) -> Opened:
 
 
 def drop_duplicates(opened: Sequence[Opened], known: dict[str, int]) -> None:
-    """Mark deliveries that tell what another one told before."""
+    """Mark deliveries that tell what another one told before; one that somebody wants again is none of them."""
     seen: dict[str, int] = {}
     for each in opened:
         if each.event is None or not each.meaning:
             continue
         first = known.get(each.meaning, seen.get(each.meaning))
-        if first is not None and first != each.delivery.id:
+        if first is not None and each.delivery.replayed_at is None:
             each.state, each.reason, each.event = DUPLICATE, f"tells the same as {first}", None
         else:
             seen[each.meaning] = each.delivery.id
@@ -102,51 +103,91 @@ class Fold:
 
     connection: sa.Connection
     settle_after: timedelta
+    account_id: str = ""
     follow: dict[str, FollowUp] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)  # accounts that removed the app
+    removed_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.removed_at = leaving.removed_at(self.connection)
 
     def apply(self, opened: Opened) -> None:
         event = opened.event
+        if self.is_of_before(event):
+            opened.state, opened.reason = IGNORED, leaving.REMOVED  # however late it comes
+            return
         if isinstance(event, SessionTold):
-            self._session(event)
+            self._session(event, opened.delivery)
         elif isinstance(event, ParticipantTold):
-            sightings.add(self.connection, [_sighting(event)])
-            self._know(event.kind, event.session_id)
+            self.participants([event])
         elif isinstance(event, RegistrationTold):
-            self._registration(event, opened.delivery.id)
+            self._registration(event, opened.delivery)
         elif isinstance(event, RecordingTold):
-            self._recording(event)
+            self._recording(event, opened.delivery)
         elif isinstance(event, Deauthorized):
-            self._deauthorized(event)
+            self._deauthorized(event, opened)
         elif isinstance(event, RecorderTold):
             pass  # kept and shown in the inbox; nothing follows
 
-    def _then(self, name: str, subject: str, session: str, *arguments: Any, delay: timedelta = timedelta()) -> None:
-        id_ = f"{name}:{subject}"
-        self.follow[id_] = FollowUp(name, id_, session, arguments, delay)
+    def participants(self, told: Sequence[ParticipantTold]) -> None:
+        """Those of a batch together: one statement, not one for each of hundreds who join at once."""
+        sightings.add(self.connection, [_sighting(each) for each in told])
+        for kind, session_id in sorted({(each.kind, each.session_id) for each in told}):
+            self._know(kind, session_id)
+
+    def is_of_before(self, event: Event | None) -> bool:
+        """Of before the app was removed. The removal itself may be folded twice: the inbox is another file."""
+        if event is None or isinstance(event, Deauthorized) or self.removed_at is None:
+            return False
+        return event.at <= self.removed_at
+
+    def _then(self, follow: FollowUp, delivery: Delivery) -> None:
+        """What follows, once however often it is told; a replay is a start of its own, named by its moment."""
+        if delivery.replayed_at is not None:
+            follow = replace(follow, id=f"{follow.id}:{delivery.replayed_at:%Y%m%dT%H%M%S%f}")
+        self.follow[follow.id] = follow
 
     def _know(self, kind: Kind, session_id: str, **known: Any) -> None:
-        """A session that nobody has read yet is known by what the webhook tells of it."""
-        if facts.load_session(self.connection, kind, session_id) is None:
-            facts.save_session(self.connection, Session(kind, session_id, **known), None)
+        """A session that nobody has read yet is known by what all webhooks together tell of it."""
+        before = facts.load_session(self.connection, kind, session_id)
+        if before is not None and (not known or facts.is_read(self.connection, kind, session_id)):
+            return
+        told = Session(kind, session_id, **known)
+        after = _both(before, told) if before is not None else told
+        if after != before:
+            facts.save_session(self.connection, after, None)
 
-    def _session(self, told: SessionTold) -> None:
+    def _session(self, told: SessionTold, delivery: Delivery) -> None:
         self._know(
             told.kind,
             told.session_id,
             topic=told.topic,
             type=told.type,
-            time_zone=told.time_zone,
+            time_zone=told.time_zone or "UTC",
             host_email=told.host_email,
         )
-        instance = Instance(told.uuid, told.start, told.end)
-        facts.save_instances(self.connection, told.kind, told.session_id, [instance])
+        self._instance(told)
         session = f"{told.kind}:{told.session_id}"
+        about = (told.kind.value, told.session_id)
         if told.end is None:
-            self._then("started", told.uuid, session, told.kind.value, told.session_id, told.uuid)
+            follow = FollowUp("started", f"started:{told.uuid}", session, (*about, told.uuid))
         else:
-            self._then("settle", told.uuid, session, told.kind.value, told.session_id, 1, delay=self.settle_after)
+            follow = FollowUp("settle", f"settle:{told.uuid}", session, (*about, 1), self.settle_after)
+        self._then(follow, delivery)
 
-    def _registration(self, told: RegistrationTold, delivery: int) -> None:
+    def _instance(self, told: SessionTold) -> None:
+        """The first start and the last end that webhooks tell; once the report was read, its times are what counts."""
+        start, end = told.start, told.end
+        for known in facts.load_instances(self.connection, told.kind, told.session_id):
+            if known.uuid != told.uuid:
+                continue
+            if known.end is not None and known.uuid in facts.readings(self.connection, told.kind, told.session_id):
+                return
+            start = min(start, known.start)
+            end = max((each for each in (end, known.end) if each is not None), default=None)
+        facts.save_instances(self.connection, told.kind, told.session_id, [Instance(told.uuid, start, end)])
+
+    def _registration(self, told: RegistrationTold, delivery: Delivery) -> None:
         self._know(told.kind, told.session_id, topic=told.topic)
         detailed = told.at if told.detailed else None
         found = [
@@ -158,9 +199,10 @@ class Fold:
         # One a batch and session: the last delivery of it names it, and takes everything before it along.
         for id_ in [id_ for id_, each in self.follow.items() if each.name == "registered" and each.session == session]:
             del self.follow[id_]
-        self._then("registered", f"{session}:{delivery}", session, told.kind.value, told.session_id)
+        about = (told.kind.value, told.session_id)
+        self._then(FollowUp("registered", f"registered:{session}:{delivery.id}", session, about), delivery)
 
-    def _recording(self, told: RecordingTold) -> None:
+    def _recording(self, told: RecordingTold, delivery: Delivery) -> None:
         recording = told.recording
         kind = kind_of_type(recording.type)
         recordings.save(
@@ -171,20 +213,44 @@ class Fold:
                 kind=kind,
                 topic=recording.topic,
                 share_url=recording.share_url,
-                passcode=recording.play_passcode or recording.passcode,
+                passcode=recording.passcode or recording.play_passcode,
                 duration_min=recording.duration_min,
                 transcript=told.transcript,
                 told_at=told.at,
             ),
         )
+        if not told.transcript:
+            session = f"{kind}:{recording.id}"
+            about = (kind.value, recording.id, recording.uuid)
+            self._then(FollowUp("recorded", f"recorded:{recording.uuid}", session, about), delivery)
 
-    def _deauthorized(self, told: Deauthorized) -> None:
+    def _deauthorized(self, told: Deauthorized, opened: Opened) -> None:
+        """The tokens are dead and the account's data has to go; `left` says whose bodies have to leave the inbox."""
+        if not leaving.leave(self.connection, told, self.account_id):
+            opened.state, opened.reason = IGNORED, "of another account or user, or older than the last connection"
+            return
+        self.follow.clear()
+        self.left.add(told.account_id)
+        self.removed_at = told.at
         error = CredentialError(
             "the Zoom app was removed from the account: its tokens are dead",
             origin="zoom.webhook.app_deauthorized",
-            hint="install the app again, then run `tajo connectors connect zoom`",
+            hint="what was read is deleted; install the app again, then run `tajo connectors connect zoom`",
         )
-        letters.add(self.connection, "zoom", error, told.at)
+        known = [each for each in letters.open_letters(self.connection, "zoom") if each.origin == error.origin]
+        if all(each.arose_at < told.at for each in known):
+            letters.add(self.connection, "zoom", error, told.at)
+
+
+def _both(one: Session, other: Session) -> Session:
+    """What two webhooks tell of a session, the same whichever came first; "UTC" is what is said for want of a zone."""
+    return replace(
+        one,
+        topic=max(one.topic, other.topic),
+        type=max(one.type, other.type),
+        host_email=max(one.host_email, other.host_email),
+        time_zone=max(one.time_zone, other.time_zone, key=lambda zone: (zone != "UTC", zone)),
+    )
 
 
 def _sighting(told: ParticipantTold) -> Sighting:
@@ -201,31 +267,83 @@ def _sighting(told: ParticipantTold) -> Sighting:
     )
 
 
+def _alone(folding: Fold, each: Opened, now: datetime) -> None:
+    try:
+        with folding.connection.begin_nested():
+            folding.apply(each)
+    except (sa.exc.OperationalError, sa.exc.InternalError):
+        raise  # the database's fault: the whole batch is folded when it works again
+    except Exception as error:  # whatever one event does, all others are folded
+        _give_up(folding.connection, each, error, now)
+
+
+def _together(folding: Fold, people: Sequence[Opened], now: datetime) -> None:
+    """All who came and went, at once; where that fails, one after the other."""
+    for each in people:
+        if folding.is_of_before(each.event):
+            each.state, each.reason = IGNORED, leaving.REMOVED
+    mine = [each for each in people if each.state != IGNORED]
+    try:
+        with folding.connection.begin_nested():
+            folding.participants([each.event for each in mine if isinstance(each.event, ParticipantTold)])
+    except (sa.exc.OperationalError, sa.exc.InternalError):
+        raise
+    except Exception:
+        for each in mine:
+            _alone(folding, each, now)
+
+
 Enqueue = Callable[[sa.Connection, Sequence[FollowUp]], None]
 
 
+def _subject(opened: Opened) -> str:
+    return f"event {opened.delivery.id}"
+
+
+def _give_up(connection: sa.Connection, opened: Opened, error: Exception, now: datetime) -> None:
+    opened.state, opened.reason = FAILED, f"could not be folded ({type(error).__name__})"
+    letter = RejectedError(
+        opened.reason,
+        origin=f"zoom.webhook.{opened.envelope.event[:80] if opened.envelope else ''}",
+        hint=f"look at `tajo events show {opened.delivery.id}`, then replay it",
+    )
+    letters.add(connection, _subject(opened), letter, now)
+
+
 def fold(
-    connection: sa.Connection, opened: Sequence[Opened], *, settle_after: timedelta, enqueue: Enqueue, now: datetime
-) -> None:
-    """Fold a batch and enqueue what follows, in one transaction. An event that cannot be folded fails alone."""
+    connection: sa.Connection,
+    opened: Sequence[Opened],
+    *,
+    settle_after: timedelta,
+    enqueue: Enqueue,
+    now: datetime,
+    account_id: str = "",
+) -> set[str]:
+    """Fold a batch and enqueue what follows, in one transaction. An event that cannot be folded fails alone.
+
+    `account_id` is the configured one. Returns the accounts that removed the app: see `mark`.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('tajo:fold'))"))
-    folding = Fold(connection, settle_after)
+    folding = Fold(connection, settle_after, account_id)
+    people: list[Opened] = []
     for each in opened:
-        if each.event is None:
-            continue
-        try:
-            with connection.begin_nested():
-                folding.apply(each)
-        except (sa.exc.DBAPIError, ValueError, KeyError, TypeError) as error:
-            each.state, each.reason = FAILED, f"could not be folded ({type(error).__name__})"
-            letter = RejectedError(
-                each.reason,
-                origin=f"zoom.webhook.{each.envelope.event if each.envelope else ''}",
-                hint=f"look at `tajo events show {each.delivery.id}`, then replay it",
-            )
-            letters.add(connection, f"event {each.delivery.id}", letter, now)
+        if isinstance(each.event, ParticipantTold):
+            people.append(each)
+        elif each.event is not None:
+            _alone(folding, each, now)
+    _together(folding, people, now)
+    replayed = [each for each in opened if each.delivery.replayed_at is not None and each.state == HANDLED]
+    letters.resolve(connection, [_subject(each) for each in replayed], now)
     enqueue(connection, list(folding.follow.values()))
+    return folding.left
+
+
+def mark(connection: sa.Connection, opened: Sequence[Opened], left: Iterable[str], now: datetime) -> None:
+    """Record in the inbox what became of a batch, and drop the bodies of the accounts that left."""
+    inbox.mark(connection, [each.row(now) for each in opened])
+    for account_id in left:
+        inbox.forget_account(connection, account_id, leaving.REMOVED)
 
 
 def take(connection: sa.Connection) -> tuple[list[Opened], dict[str, int]]:

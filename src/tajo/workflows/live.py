@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tajo import logs
-from tajo.core import announce as core
-from tajo.core.announce import Quiet, Told
-from tajo.core.contact import Entry
+from tajo.core.announce import Share
 from tajo.core.errors import ContractError, RejectedError, TajoError, TransientError
 from tajo.core.facts import Kind
 from tajo.core.outcome import Readiness
-from tajo.store import facts, letters, notes, rosters
-from tajo.workflows import delivering, reading
+from tajo.store import facts, letters, recordings, rosters
+from tajo.store.rosters import Held
+from tajo.workflows import delivering, reading, telling
 from tajo.workflows.announcing import announce
-from tajo.workflows.connecting import CONNECTED
-from tajo.workflows.engine import Durable, Engine, FollowUp, Steps, enqueue_now, workflow
+from tajo.workflows.engine import Durable, Engine, FollowUp, Steps, current_id, workflow
 from tajo.workflows.services import Services
 
 Json = Any
@@ -46,6 +46,12 @@ async def settle_workflow(kind: str, session_id: str, attempt: int = 1) -> Json:
     return await _attempt("settle", partial(_settle, Engine.services), Kind(kind), session_id, attempt)
 
 
+@workflow("recorded")
+async def recorded_workflow(kind: str, session_id: str, uuid: str, attempt: int = 1) -> Json:
+    """A recording is ready: those who were, or should have been, there are told when the roster is final."""
+    return await _attempt("recorded", partial(_recorded, Engine.services), Kind(kind), session_id, attempt, uuid)
+
+
 async def _attempt(name: str, work: Any, kind: Kind, session_id: str, attempt: int, *more: Json) -> Json:
     """Do a session's work as one step; while a vendor is away, ask for it again later and free the place.
 
@@ -53,12 +59,11 @@ async def _attempt(name: str, work: Any, kind: Kind, session_id: str, attempt: i
     """
     services: Services = Engine.services
     steps: Steps = Durable()
-    result = await steps.run(name, partial(_caught, services, work), kind.value, session_id, *more)
+    result = await steps.run(name, partial(_caught, services, name, work), kind.value, session_id, *more)
     _log(name, f"{kind.value}:{session_id}", attempt, result)
     if "again_in_s" in result and attempt < MOST_ATTEMPTS:
-        await steps.run(
-            "again", partial(_again, name), kind.value, session_id, [*more, attempt + 1], result["again_in_s"]
-        )
+        again = partial(_again, services, name, current_id(), f"{kind}:{session_id}")
+        await steps.run("again", again, [kind.value, session_id, *more, attempt + 1], result["again_in_s"])
     return result
 
 
@@ -68,7 +73,7 @@ def _log(name: str, session: str, attempt: int, result: Mapping[str, Any]) -> No
     logs.say(f"follow_up.{how}", **figures)
 
 
-async def _caught(services: Services, work: Any, kind: str, session_id: str, *more: Json) -> Json:
+async def _caught(services: Services, name: str, work: Any, kind: str, session_id: str, *more: Json) -> Json:
     try:
         result: Json = await work(Kind(kind), session_id, *more)
     except TransientError as error:
@@ -80,6 +85,16 @@ async def _caught(services: Services, work: Any, kind: str, session_id: str, *mo
         # Access or configuration: nothing is lost, somebody has to mend it; asked again in the meantime.
         await services.database.write(letters.add, f"{kind} {session_id}", error, services.clock())
         return _failed(error) | {"again_in_s": 600.0}
+    except Exception as error:  # a defect of ours: shown with where it happened, and stopping nobody else
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        letter = TajoError(
+            f"unexpected {type(error).__name__} in {name}",
+            origin=f"{Path(at.filename).name}:{at.lineno}",
+            hint="please report it; `tajo events replay` does it again after an update",
+        )
+        logs.say_crash("workflow.crashed", error, name=name)
+        await services.database.write(letters.add, f"{kind} {session_id}", letter, services.clock())
+        return _failed(letter)
     await services.database.write(letters.resolve, [f"{kind} {session_id}"], services.clock())
     return result
 
@@ -100,22 +115,18 @@ def _delay(services: Services, error: TransientError) -> timedelta:
     return wait
 
 
-async def _again(name: str, kind: str, session_id: str, arguments: list[Json], in_s: float) -> Json:
+async def _again(
+    services: Services, name: str, workflow_id: str, session: str, arguments: list[Json], in_s: float
+) -> Json:
+    """Enqueue the next attempt, later. Its id follows from this one's, so that a repeated step changes nothing."""
     attempt = arguments[-1]
-    minutes = RETRIES[min(attempt - 2, len(RETRIES) - 1)]
-    delay = max(timedelta(seconds=in_s), timedelta(minutes=minutes)) if in_s >= 60 else timedelta(seconds=in_s)
-    session = f"{kind}:{session_id}"
-    subject = ":".join([session, *(str(each) for each in arguments)])
-    services: Services = Engine.services
-    # A name of its own for each attempt of each start: the time tells two starts apart.
-    id_ = f"{name}:{subject}:{services.clock():%Y%m%dT%H%M%S}"
-    await enqueue_now([FollowUp(name, id_, session, (kind, session_id, *arguments), delay)])
+    delay = timedelta(seconds=in_s)
+    if in_s >= 60:
+        delay = max(delay, timedelta(minutes=RETRIES[min(attempt - 2, len(RETRIES) - 1)]))
+    id_ = f"{workflow_id.partition('#')[0]}#{attempt}"
+    follow = FollowUp(name, id_, session, tuple(arguments), delay)
+    await services.database.write(Engine.enqueuing, [follow])
     return None
-
-
-async def quiet(services: Services) -> Quiet:
-    at = await services.database.read(notes.get, CONNECTED)
-    return Quiet(services.clock(), services.config.events.max_age, datetime.fromisoformat(at) if at else None)
 
 
 async def _registered(services: Services, kind: Kind, session_id: str) -> Json:
@@ -123,12 +134,7 @@ async def _registered(services: Services, kind: Kind, session_id: str) -> Json:
     if not await _is_known(services, kind, session_id):
         # The details tell the dates, the zone and who is staff: read once, with all who registered before.
         _, emails = await reading.refresh(services, kind, session_id, NOTHING_HELD, since=services.clock())
-    written = await delivering.deliver_people(services, emails)
-    told = core.of_registrations(
-        await _people(services, emails), await _occurrences(services, kind, session_id), await quiet(services)
-    )
-    sent = await announce(services, told.announcements, too_old=told.too_old)
-    return _report(written) | {"events": sent.json()}
+    return await _written_and_told(services, emails, await _held(services, kind, session_id))
 
 
 NOTHING_HELD: Mapping[str, Any] = {"uuids": [], "topic": "", "host_email": "", "no_registration": False}
@@ -141,11 +147,11 @@ async def _is_known(services: Services, kind: Kind, session_id: str) -> bool:
 async def _started(services: Services, kind: Kind, session_id: str, uuid: str) -> Json:
     if not await _is_known(services, kind, session_id):
         await reading.refresh(services, kind, session_id, NOTHING_HELD, since=services.clock())
-    emails = await reading.rebuilt(services, kind, session_id)
-    held = [each for each in await _held(services, kind, session_id) if each.uuid == uuid]
-    if not held:
+    await reading.rebuilt(services, kind, session_id)
+    held = await _holding(services, kind, session_id, uuid)
+    if held is None:
         return {"events": None}
-    told = core.of_start(await _people(services, emails), held[0].key, services.clock(), await quiet(services))
+    told = await telling.of_start(services, held)
     sent = await announce(services, told.announcements, too_old=told.too_old)
     return {"events": sent.json()}
 
@@ -163,21 +169,15 @@ async def _settle(services: Services, kind: Kind, session_id: str) -> Json:
     if settling or over:
         # Not over yet (the host ended early), or the report may still change.
         return result | {"again_in_s": services.settle.every.total_seconds()}
-    written = await delivering.deliver_people(services, emails)
-    told = await outcomes(services, emails, [each.key for each in held])
-    sent = await announce(services, told.announcements, too_old=told.too_old)
     for each in held:
         if each.readiness is Readiness.OVERDUE and each.uuid in uuids:
             await _alarm(services, each)
-    return result | _report(written) | {"events": sent.json()}
+    return result | await _written_and_told(services, emails, held)
 
 
-async def outcomes(services: Services, emails: set[str], occurrences: Sequence[str]) -> Told:
-    """The events of sessions that are over."""
-    return core.of_outcomes(await _people(services, emails), occurrences, await quiet(services))
-
-
-async def _alarm(services: Services, each: rosters.Held) -> None:
+async def _alarm(services: Services, each: Held) -> None:
+    if await reading.was_alone(services, each.kind, each.instances):
+        return  # Zoom reports no session that one person alone was in
     error = ContractError(
         f"the report of “{each.topic}” never settled: absentees are unknown, and nobody is told that they were missed",
         origin="zoom.report",
@@ -186,17 +186,36 @@ async def _alarm(services: Services, each: rosters.Held) -> None:
     await services.database.write(letters.add, each.key, error, services.clock())
 
 
-async def _people(services: Services, emails: set[str]) -> dict[str, list[Entry]]:
-    return await services.database.read(rosters.entries_of, emails)
+async def _recorded(services: Services, kind: Kind, session_id: str, uuid: str) -> Json:
+    """Tell of a recording once it is known who was there."""
+    recording = await services.database.read(recordings.load, uuid)
+    if recording is None or not recording.share_url:
+        return {"events": None}
+    # A recording's own number for its kind is not to be relied on (uploads have another one): the instance tells.
+    known = await services.database.read(facts.session_of, uuid)
+    held = await _holding(services, *(known or (kind, session_id)), uuid)
+    if held is None or held.readiness not in telling.OVER:
+        if (await telling.quiet(services)).is_too_old(recording.told_at):
+            return {"events": None, "problem": "nobody knows who was there"}
+        return {"again_in_s": services.settle.every.total_seconds()}
+    told = await telling.of_recording(services, held, Share(recording.share_url, recording.passcode), recording.told_at)
+    sent = await announce(services, told.announcements, too_old=told.too_old)
+    return {"events": sent.json()}
 
 
-async def _held(services: Services, kind: Kind, session_id: str) -> list[rosters.Held]:
+async def _written_and_told(services: Services, emails: set[str], held: Sequence[Held]) -> Json:
+    """Contacts and lists first, then events: an automation finds the contact as it is to be."""
+    written = await delivering.deliver_people(services, emails)
+    told = await telling.of_sessions(services, emails, held, await telling.quiet(services))
+    sent = await announce(services, told.announcements, too_old=told.too_old)
+    report = {name: value for name, value in written.json().items() if name != "writes"}
+    return report | {"events": sent.json()}
+
+
+async def _held(services: Services, kind: Kind, session_id: str) -> list[Held]:
     return await services.database.read(rosters.held, [(kind, session_id)])
 
 
-async def _occurrences(services: Services, kind: Kind, session_id: str) -> list[str]:
-    return [each.key for each in await _held(services, kind, session_id)]
-
-
-def _report(written: delivering.Report) -> dict[str, Any]:
-    return {name: value for name, value in written.json().items() if name != "writes"}
+async def _holding(services: Services, kind: Kind, session_id: str, uuid: str) -> Held | None:
+    """The occurrence that an instance belongs to."""
+    return next((each for each in await _held(services, kind, session_id) if uuid in each.instances), None)

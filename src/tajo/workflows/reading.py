@@ -2,115 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from tajo.connectors.zoom import read
-from tajo.connectors.zoom.api import users
+from tajo.connectors.zoom.api import past, reports, users
 from tajo.connectors.zoom.api.errors import CapabilityMissing, NotReady, ScopeMissing, TooOld, WrongKind
-from tajo.connectors.zoom.discover import Discovery, Window, everything, one
-from tajo.connectors.zoom.normalise import Found, Rows
-from tajo.core.errors import ConfigError, ContractError, RejectedError, TajoError, TransientError
-from tajo.core.facts import Instance, Kind, Role, Session
+from tajo.connectors.zoom.normalise import Rows
+from tajo.core.errors import ContractError, RejectedError, TajoError, TransientError
+from tajo.core.facts import Instance, Kind, Registration, Role, Session
 from tajo.core.outcome import Settle
 from tajo.store import facts, letters, runs
 from tajo.workflows import gaps
 from tajo.workflows.building import rebuild
 from tajo.workflows.engine import bounded
+from tajo.workflows.finding import UnknownSessionError, window_of
 from tajo.workflows.services import Services
 
 Json = Any
-
-
-async def discover(services: Services, run_id: str) -> Json:
-    """Find the run's sessions and note them down; {"sessions": [[kind, id], …], "notes": […], "unreadable": n}."""
-    run = await services.database.read(runs.load, run_id)
-    services.progress.phase("discover")
-    found = await _find(services, run.request)
-    fresh = 0
-    if run.request.get("sweep"):
-        known = await services.database.read(gaps.readings_of, found)
-        found, fresh = gaps.worth_reading(found, known, services.settle, services.clock())
-    keys = sorted({*found.held, *found.coming})
-
-    def note(connection: Any) -> None:
-        for kind, session_id in keys:
-            mine = found.held.get((kind, session_id), [])
-            facts.save_instances(connection, kind, session_id, [each.instance for each in mine])
-            runs.add_session(connection, run_id, kind, session_id, _listed(mine))
-
-    await services.database.write(note)
-    return {
-        "sessions": _mixed(keys),
-        "notes": found.notes,
-        "unreadable": found.unreadable,
-        "fresh": fresh,
-    }
-
-
-def _mixed(keys: list[tuple[Kind, str]]) -> list[list[str]]:
-    """The sessions, kinds mixed evenly: webinars and meetings use different limits, best used at the same time."""
-    places = []
-    for kind in Kind:
-        mine = [key for key in keys if key[0] is kind]
-        places += [((at + 0.5) / len(mine), kind.value, session_id) for at, (_, session_id) in enumerate(mine)]
-    return [[kind, session_id] for _, kind, session_id in sorted(places)]
-
-
-async def _find(services: Services, request: Mapping[str, Any]) -> Discovery:
-    window = window_of(request)
-    for kind in Kind:
-        if request.get(kind):
-            return await _one(services, kind, str(request[kind]), window)
-    return await everything(services.zoom, window, kinds(services), services.clock())
-
-
-async def _one(services: Services, kind: Kind, ident: str, window: Window) -> Discovery:
-    if kind not in kinds(services):
-        family = "webinars" if kind is Kind.WEBINAR else "participants"
-        raise ConfigError(
-            f"{kind}s are not read",
-            origin=services.config.origin(f"connectors.zoom.sync.{family}"),
-            hint=f"set connectors.zoom.sync.{family} to true",
-        )
-    try:
-        return await one(services.zoom, kind, ident, window)
-    except CapabilityMissing:
-        raise
-    except RejectedError as error:
-        raise UnknownSessionError(
-            f"Zoom knows no {kind} {ident}", origin=error.origin, hint="check the number or UUID"
-        ) from None
-
-
-def kinds(services: Services) -> frozenset[Kind]:
-    """The kinds that the configuration lets us read."""
-    sync = services.connector.sync
-    wanted = ((Kind.MEETING, sync.participants), (Kind.WEBINAR, sync.webinars))
-    return frozenset(kind for kind, on in wanted if on)
-
-
-def window_of(request: Mapping[str, Any]) -> Window:
-    return Window(date.fromisoformat(request["since"]), date.fromisoformat(request["until"]))
-
-
-def _listed(mine: list[Found]) -> dict[str, Any]:
-    """What a listing says of a session, for the time when its details are gone."""
-    registration = {each.registration for each in mine}
-    return {
-        "uuids": [each.instance.uuid for each in sorted(mine, key=lambda each: each.instance.start)],
-        "seen": {each.instance.uuid: each.participants for each in mine},
-        "topic": next((each.topic for each in reversed(mine) if each.topic), ""),
-        "host_email": next((each.host_email for each in mine if each.host_email), ""),
-        "no_registration": bool(mine) and registration == {False},
-    }
-
-
-class UnknownSessionError(TajoError):
-    """The session that was asked for does not exist."""
 
 
 async def read_session(services: Services, run_id: str, key: list[str]) -> Json:
@@ -186,7 +98,7 @@ async def refresh(
         await services.database.write(_remember, await _with_zone(services, known), now)
     else:
         raise GoneError(f"Zoom knows no {kind} {session_id}", origin=f"zoom.{kind}s.details")
-    counts = {"rows": 0, "unreadable": 0, "cancelled": 0}
+    counts = {"rows": 0, "unreadable": 0, "cancelled": 0, "fresh": 0}
     jobs: list[Callable[[], Awaitable[str]]] = [
         partial(_instance, services, kind, session_id, uuid, counts, listed.get("seen", {}).get(uuid, 0))
         for uuid in listed["uuids"]
@@ -247,7 +159,8 @@ async def _with_zone(services: Services, session: Session) -> Session:
         return session
     if host not in services.zones:
         try:
-            services.zones[host] = (await services.zoom.send(users.user(host))).timezone
+            who = users.ME if await services.zoom.only_me() else host
+            services.zones[host] = (await services.zoom.send(users.user(who))).timezone
         except (RejectedError, ScopeMissing):
             services.zones[host] = ""
     return replace(session, time_zone=services.zones[host])
@@ -270,12 +183,25 @@ async def _registrants(services: Services, details: read.Details, since: datetim
 
     found = [replace(each, told_at=now, detailed_at=now, listed_at=now) for each in listing.registrations]
 
-    def save(connection: Any) -> int:
-        return facts.save_registrations(connection, session.kind, session.id, found, vanishing=vanishing, asked_at=now)
+    connected = await services.connected_at()
 
-    counts["cancelled"] += await services.database.write(save)
+    def save(connection: Any) -> tuple[int, int]:
+        known = {each.registrant_id for each in facts.load_registrations(connection, session.kind, session.id)}
+        fresh = {each.registrant_id for each in found if _was_missed(each, connected, now)} - known
+        gone = facts.save_registrations(connection, session.kind, session.id, found, vanishing=vanishing, asked_at=now)
+        return gone, len(fresh)
+
+    cancelled, fresh = await services.database.write(save)
+    counts["cancelled"] += cancelled
+    counts["fresh"] += fresh
     counts["unreadable"] += listing.unreadable
     return ""
+
+
+def _was_missed(each: Registration, connected: datetime | None, now: datetime) -> bool:
+    """Whether a webhook should have told of this registration by now."""
+    made = each.registered_at
+    return made is not None and connected is not None and connected < made < now - gaps.TOLD_WITHIN
 
 
 async def _instance(
@@ -303,6 +229,18 @@ async def _instance(
         return problem
     await _note(services, instance, rows, problem="")
     return ""
+
+
+async def was_alone(services: Services, kind: Kind, uuids: Sequence[str]) -> bool:
+    """Whether Zoom counted at most one participant in each of these instances: it has no report of those."""
+    try:
+        for uuid in uuids:
+            call = reports.webinar(uuid) if kind is Kind.WEBINAR else past.past_meeting(uuid)
+            if (await services.zoom.send(call)).participants_count > 1:
+                return False
+    except (NotReady, RejectedError, CapabilityMissing, ScopeMissing):
+        return False
+    return bool(uuids)
 
 
 async def _rows(services: Services, kind: Kind, instance: Instance, before: str) -> Rows:

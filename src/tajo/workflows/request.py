@@ -5,23 +5,24 @@ from __future__ import annotations
 import re
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
-import sqlalchemy as sa
 
 from tajo.core.errors import UsageError
 from tajo.store import runs
 from tajo.store.copy import copy_into
-from tajo.store.database import Database
-from tajo.workflows import connecting, sync
-from tajo.workflows.engine import Engine, FollowUp, client_of, enqueue
+from tajo.store.database import Database, existing
+from tajo.workflows import connecting, jobs, live, sweep, sync  # noqa: F401 - so that the engine knows their workflows
+from tajo.workflows.engine import Engine
+from tajo.workflows.progress import Counter
 from tajo.workflows.services import Services
 
 DEFAULT_SINCE = timedelta(days=30)
@@ -95,28 +96,68 @@ def _ident(value: str | None) -> str:
 async def carry_out(services: Services, request: Request, *, told: Callable[[str], None]) -> dict[str, Any]:
     """Run the request durably; its summary. A run that was killed or paused is taken up, not begun anew.
 
-    Another unfinished run is brought to its end first: `told` says so.
+    Another unfinished run is brought to its end first: `told` says so. Where a service works on the database it does
+    the job, and is followed; otherwise this process does it.
     """
+    if await jobs.at_work(services.database, services.clock()):
+        told("the running service does it")
+        follow = partial(jobs.follow, services.database, progress=services.progress)
+        return await _one_after_another(services, request, told, follow)
     async with Engine(services.database, "sync", services) as engine:
-        for run in await services.database.read(runs.unfinished):
-            mine = run.request == asdict(request)
-            told(f"goes on with the run of {run.started_at:%Y-%m-%d %H:%M} UTC ({run.request['since']} to …)")
-            summary = await _follow(services, engine, run)
-            if mine or "problem" in summary:
-                return summary
-        now = services.clock()
-        run = await services.database.write(runs.start, _new_id(now), asdict(request), now)
-        return await _follow(services, engine, run)
+
+        async def follow_mine(run: runs.Run) -> dict[str, Any]:
+            summary: dict[str, Any] = await engine.result(jobs.workflow_id(run), sync.sync_workflow, run.id)
+            return summary
+
+        return await _one_after_another(services, request, told, follow_mine)
 
 
-async def _follow(services: Services, engine: Engine, run: runs.Run) -> dict[str, Any]:
+async def _one_after_another(
+    services: Services,
+    request: Request,
+    told: Callable[[str], None],
+    follow: Callable[[runs.Run], Awaitable[dict[str, Any]]],
+) -> dict[str, Any]:
+    for run in await services.database.read(runs.unfinished):
+        told(f"goes on with the run of {run.started_at:%Y-%m-%d %H:%M} UTC ({run.request['since']} to …)")
+        summary = await _taken_up(services, run, follow)
+        if run.request == asdict(request) or "problem" in summary:
+            return summary
+    return await _taken_up(services, await services.database.write(start, request, services.clock()), follow)
+
+
+async def _taken_up(
+    services: Services, run: runs.Run, follow: Callable[[runs.Run], Awaitable[dict[str, Any]]]
+) -> dict[str, Any]:
     """The result of a run: of its workflow that was killed, or of a new attempt where the last one had ended."""
     if run.state == runs.PAUSED:
         run = await services.database.write(runs.again, run)
-    summary: dict[str, Any] = await engine.result(f"sync:{run.id}:{run.attempt}", sync.sync_workflow, run.id)
+    summary = await follow(run)
     if "problem" not in summary:
         await connecting.note_connected(services)
     return summary
+
+
+def start(connection: Any, request: Request, now: datetime) -> runs.Run:
+    """A run of the request, with a number of its own."""
+    return runs.start(connection, f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}", asdict(request), now)
+
+
+async def submit(database: Database, request: Request, now: datetime) -> str:
+    """Enqueue the request for the running service; the run's id. An unfinished run of the same request is that one."""
+    for known in await database.read(runs.unfinished):
+        if known.request == asdict(request):
+            run = await database.write(runs.again, known) if known.state == runs.PAUSED else known
+            break
+    else:
+        run = await database.write(start, request, now)
+    await jobs.enqueue(database, run)
+    return run.id
+
+
+async def follow(database: Database, run_id: str) -> dict[str, Any]:
+    """Wait until the service has carried a submitted run out; its summary."""
+    return await jobs.follow(database, await database.read(runs.load, run_id), progress=Counter())
 
 
 async def preview(services: Services, request: Request) -> dict[str, Any]:
@@ -124,35 +165,6 @@ async def preview(services: Services, request: Request) -> dict[str, Any]:
     run = await services.database.write(runs.start, "preview", asdict(request), services.clock())
     summary: dict[str, Any] = await sync.dry_run(services, run.id)
     return summary
-
-
-async def submit(database: Database, request: Request, now: datetime) -> str:
-    """Hand the request to the running service, durably: its worker carries it out. The new run's id."""
-    run_id = _new_id(now)
-    client = client_of(database)
-
-    def begin(connection: sa.Connection) -> None:
-        runs.start(connection, run_id, asdict(request), now)
-        enqueue(client, connection, [FollowUp("sync", f"sync:{run_id}:1", "sync", (run_id,))])
-
-    try:
-        await database.write(begin)
-    finally:
-        await anyio.to_thread.run_sync(client.destroy)
-    return run_id
-
-
-async def follow(database: Database, run_id: str, *, every_s: float = 0.5) -> dict[str, Any]:
-    """The summary of a run that another process carries out, once it has one."""
-    while True:
-        run = await database.read(runs.load, run_id)
-        if run.summary is not None:
-            return dict(run.summary)
-        await anyio.sleep(every_s)
-
-
-def _new_id(now: datetime) -> str:
-    return f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
 
 
 @asynccontextmanager
@@ -175,20 +187,3 @@ async def a_copy(url: str, *, rows: bool = True) -> AsyncIterator[tuple[Database
             target.close()
             if original is not None:
                 original.close()
-
-
-def existing(url: str) -> Database | None:
-    """The database, if it is there and of this version; nothing is created or migrated."""
-    path = url.removeprefix("sqlite:///")
-    if url.startswith("sqlite:///") and not Path(path).is_file():
-        return None
-    database = Database(url)
-    try:
-        if database.is_current():
-            return database
-        database.refuse_newer()
-    except BaseException:
-        database.close()
-        raise
-    database.close()
-    return None

@@ -16,9 +16,11 @@ from tajo.connectors.zoom.config import ZoomConfig
 from tajo.core.fields import FIELDS, Field, question
 from tajo.core.outcome import Settle
 from tajo.core.roster import Rules
+from tajo.store import notes
 from tajo.store.database import Database
 from tajo.workflows.progress import Progress
 
+CONNECTED = "connector.zoom.connected_at"  # the note that keeps when the connector was first connected
 SILENCE = timedelta(seconds=60)  # ours: so long without one answer, and the vendor is unavailable
 
 
@@ -42,6 +44,8 @@ class Services:
     schema: Schema | None = None  # what the Brevo account declares, once it has been read
     given_up_on_zoom: bool = False  # a call was tried for a minute in vain, while nothing else was answered
     zones: dict[str, str] = field(default_factory=dict)  # host → time zone, as far as it was asked for
+    own_zoom: ZoomClient | None = None  # the app's own access, where `zoom` has a user's
+    own_tokens: Tokens | None = None
     noted: dict[str, None] = field(default_factory=dict)  # what the operator should know of this run, once each
     holder: str = "sync"  # the role that this process holds: effects are claimed in its name
     started_at: datetime = field(default_factory=utc_now)
@@ -49,6 +53,11 @@ class Services:
     def note(self, sentence: str) -> None:
         """Remember something that was worked around, for the run's summary."""
         self.noted[sentence] = None
+
+    async def connected_at(self) -> datetime | None:
+        """When the connector was first connected: what was before is never announced, and was never missed."""
+        at = await self.database.read(notes.get, CONNECTED)
+        return datetime.fromisoformat(at) if at else None
 
     @property
     def connector(self) -> ZoomConfig:

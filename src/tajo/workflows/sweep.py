@@ -6,9 +6,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from tajo.core import announce as core
 from tajo.store import rosters, runs
-from tajo.workflows import delivering, live, sync
+from tajo.workflows import delivering, sync, telling
 from tajo.workflows.announcing import announce
 from tajo.workflows.engine import Durable, Engine, workflow
 from tajo.workflows.services import Services
@@ -40,12 +39,7 @@ async def deliver_and_announce(services: Services, run_id: str) -> Json:
     """Contacts and lists of the run's people, then the events of its sessions that are over or still to come."""
     emails = await services.database.read(runs.people, run_id)
     report = await delivering.deliver_people(services, emails)
-    sessions = await services.database.read(runs.sessions, run_id)
-    held = await services.database.read(rosters.held, sessions)
-    keys = [each.key for each in held]
-    people = await services.database.read(rosters.entries_of, emails)
-    silence = await live.quiet(services)
-    over = core.of_outcomes(people, keys, silence)
-    coming = core.of_registrations(people, keys, silence)
-    sent = await announce(services, (*over.announcements, *coming.announcements), too_old=over.too_old + coming.too_old)
+    held = await services.database.read(rosters.held, await services.database.read(runs.sessions, run_id))
+    told = await telling.of_sessions(services, emails, held, await telling.quiet(services))
+    sent = await announce(services, told.announcements, too_old=told.too_old)
     return report.json() | {"events": sent.json()}

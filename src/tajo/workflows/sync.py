@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from tajo import logs
-from tajo.core.errors import (
-    ConfigError,
-    ContractError,
-    CredentialError,
-    RejectedError,
-    TajoError,
-    TransientError,
-    UsageError,
-)
+from tajo.core.errors import CredentialError, RejectedError, TajoError, TransientError
 from tajo.core.facts import Kind
 from tajo.core.outcome import Outcome, Readiness
-from tajo.store import letters, rosters, runs
-from tajo.workflows import delivering, reading
+from tajo.core.problems import problem_of
+from tajo.store import letters, notes, rosters, runs
+from tajo.workflows import delivering, finding, reading
 from tajo.workflows.engine import Durable, Engine, Inline, Steps, workflow
 from tajo.workflows.services import Services
 
 Json = Any
 
+RECOVERED = "recovered"  # the note that counts what sweeps found and webhooks had not told
 AT_ONCE = 24  # sessions read at once: enough to keep every limit busy, few enough to hold in memory
 
 
@@ -56,7 +49,7 @@ async def synchronise(
     """Carry a run out, step by step, and close it: done, or paused where it can be taken up again."""
     try:
         await _step(steps, "prepare", partial(_prepare, services))
-        found = await _step(steps, "discover", partial(reading.discover, services), run_id)
+        found = await _step(steps, "discover", partial(finding.discover, services), run_id)
         services.progress.phase("sessions", len(found["sessions"]))
         read = await steps.each(
             "read", _caught(partial(reading.read_session, services, run_id)), found["sessions"], at_once=AT_ONCE
@@ -99,37 +92,6 @@ def _raise_if_failed(result: Json) -> None:
         raise StoppedError(result["failed"])
 
 
-def problem_of(error: TajoError) -> dict[str, Any]:
-    retry_at = error.retry_at if isinstance(error, TransientError) else None
-    return {
-        "kind": type(error).__name__,
-        "exit": error.exit_code,
-        "message": error.message,
-        "origin": error.origin,
-        "hint": error.hint,
-        "retry_at": retry_at.isoformat() if retry_at else None,
-    }
-
-
-_KINDS: tuple[type[TajoError], ...] = (
-    UsageError,
-    ConfigError,
-    CredentialError,
-    TransientError,
-    RejectedError,
-    ContractError,
-)
-
-
-def error_of(problem: Mapping[str, Any]) -> TajoError:
-    """The error that a recorded problem was: of the class with its exit code."""
-    kind = next((each for each in _KINDS if each.exit_code == problem["exit"]), TajoError)
-    error = kind(problem["message"], origin=problem["origin"], hint=problem["hint"])
-    if isinstance(error, TransientError) and problem.get("retry_at"):
-        error.retry_at = datetime.fromisoformat(problem["retry_at"])
-    return error
-
-
 async def _pause(services: Services, run_id: str, problem: Mapping[str, Any]) -> Json:
     """Stop where it is. What can be mended and taken up again stays as a paused run; anything else ends it."""
     again = problem["exit"] in (CredentialError.exit_code, TransientError.exit_code)
@@ -163,14 +125,20 @@ async def _close(services: Services, run_id: str, found: Json, read: list[Json],
         "overdue": sum(each.readiness is Readiness.OVERDUE for each in held),
         "problems": [f"{each['kind']} {each['id']}: {each['problem']}" for each in read if each["problem"]],
         "notes": [*found["notes"], *services.noted],
-        "recovered": found["fresh"] if run.request.get("sweep") else 0,
+        "recovered": found["fresh"] + sum(each.get("fresh", 0) for each in read) if run.request.get("sweep") else 0,
         "unavailable": len(retry),
         "dead_letters": len(open_letters),
         "letters_arisen": sum(letter.arose_at >= run.started_at for letter in open_letters),
     } | written
     kept = {name: value for name, value in summary.items() if name not in ("writes", "occurrences", "review")}
     state = runs.PAUSED if retry else runs.DONE
-    await services.database.write(runs.end, run_id, state, kept, now)
+
+    def close(connection: Any) -> None:
+        if runs.load(connection, run_id).state != runs.DONE:  # a step that is done again counts once
+            notes.put(connection, RECOVERED, (notes.get(connection, RECOVERED) or 0) + summary["recovered"])
+        runs.end(connection, run_id, state, kept, now)
+
+    await services.database.write(close)
     logs.say(f"{_kind(run)}.done", **(summary.get("events") or {}) | summary)
     return summary
 
@@ -181,7 +149,8 @@ def _kind(run: runs.Run) -> str:
 
 def _told(each: rosters.Held) -> Json:
     told = asdict(each) | {"kind": each.kind.value, "readiness": each.readiness.value}
-    told |= {"start": each.start.isoformat(), "held": each.held.total_seconds()}
+    told |= {"start": each.start.isoformat(), "held": each.held.total_seconds(), "instances": list(each.instances)}
+    told |= {"ended_at": each.ended_at.isoformat() if each.ended_at else None}
     return told | {"outcomes": {outcome.value: count for outcome, count in each.outcomes.items()}}
 
 

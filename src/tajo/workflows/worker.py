@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
+import anyio.to_thread
 import sqlalchemy as sa
-from dbos import DBOS
+from dbos import DBOS, ScheduleInput
 
 from tajo import logs
 from tajo.core.errors import TajoError
-from tajo.store import heartbeats, inbox
+from tajo.store import budgets, heartbeats, inbox
 from tajo.store.database import Database
-from tajo.workflows import intake, live, sweep, sync  # noqa: F401 - their workflows are registered by the import
+from tajo.workflows import connecting, intake, live, sweep, sync  # noqa: F401 - the engine has to know all workflows
+from tajo.workflows.announcing import release
 from tajo.workflows.engine import Engine, FollowUp
 from tajo.workflows.services import Services
 
 IDLE_S = 0.2  # between looks at an empty inbox
 HEARTBEAT = timedelta(seconds=10)
+TIDY = timedelta(hours=1)
+WORKFLOWS_KEPT = timedelta(days=7)  # ended ones, with their steps: for looking at
 
 
 class Worker:
@@ -26,34 +31,51 @@ class Worker:
 
     def __init__(self, services: Services, engine: Engine, inbox_database: Database, *, name: str) -> None:
         self._services = services
-        self._engine = engine
+        self.engine = engine
         self._inbox = inbox_database
         self._name = name
         self.stop = asyncio.Event()
 
     async def run(self) -> None:
         """Drain, beat, and sweep once at start and then on schedule, until stopped."""
-        if self._services.connector.sync_mode != "realtime":
-            DBOS.apply_schedules(
-                [
-                    {
-                        "schedule_name": "sweep",
-                        "workflow_fn": sweep.sweep_workflow,
-                        "schedule": self._services.connector.schedule,
-                        "context": None,
-                    }
-                ]
-            )
+        await connecting.note_connected(self._services)
+        self._schedule()
         now = self._services.clock()
-        await self._engine.begin(f"sweep:{now:%Y%m%dT%H%M%S}", sweep.sweep_workflow, now.isoformat(), None)
-        await asyncio.gather(self._beat(), self._drain())
+        await self.engine.begin(f"sweep:{now:%Y%m%dT%H%M%S}", sweep.sweep_workflow, now.isoformat(), None)
+        await asyncio.gather(self._every(HEARTBEAT, self._beat), self._every(TIDY, self._tidy), self.drain())
+
+    def _schedule(self) -> None:
+        """In realtime mode nothing is scheduled: the sweep at the start is the only one."""
+        sweeps: ScheduleInput = {
+            "schedule_name": "sweep",
+            "workflow_fn": sweep.sweep_workflow,
+            "schedule": self._services.connector.schedule,
+            "context": None,
+        }
+        DBOS.apply_schedules([sweeps] if self._services.connector.sync_mode != "realtime" else [])
+
+    async def _every(self, span: timedelta, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it again and again. A database that is away is asked again the next time."""
+        while not self.stop.is_set():
+            with contextlib.suppress(TajoError):
+                await work()
+            await self._wait(span.total_seconds())
 
     async def _beat(self) -> None:
-        while not self.stop.is_set():
-            await self._services.database.write(heartbeats.beat, self._name, self._services.clock())
-            await self._wait(HEARTBEAT.total_seconds())
+        """Show that this worker lives, and take over what dead ones left."""
+        await self._services.database.write(heartbeats.beat, self._name, self._services.clock())
+        await anyio.to_thread.run_sync(self.engine.adopt)
+        await release(self._services)
 
-    async def _drain(self) -> None:
+    async def _tidy(self) -> None:
+        """What is past its retention goes."""
+        now = self._services.clock()
+        await self._inbox.write(inbox.forget_bodies, now - self._services.config.retention.raw_payloads)
+        await self._services.database.write(budgets.tidy, now)
+        await anyio.to_thread.run_sync(self.engine.tidy, now - WORKFLOWS_KEPT)
+
+    async def drain(self) -> None:
+        """Hand deliveries on until stopped."""
         while not self.stop.is_set():
             try:
                 handled = await self.drain_once()
@@ -79,8 +101,8 @@ class Worker:
             now = self._services.clock()
             intake.drop_duplicates(opened, known)
             # Two files, so two transactions: a crash between them folds the batch again, which changes nothing.
-            await self._services.database.write(self._fold, opened, now)
-            await self._inbox.write(inbox.mark, [each.row(now) for each in opened])
+            left = await self._services.database.write(self._fold, opened, now)
+            await self._inbox.write(intake.mark, opened, left, now)
             _log(opened)
         return len(opened)
 
@@ -89,18 +111,25 @@ class Worker:
         opened, known = intake.take(connection)
         now = self._services.clock()
         intake.drop_duplicates(opened, known)
-        self._fold(connection, opened, now)
-        inbox.mark(connection, [each.row(now) for each in opened])
+        left = self._fold(connection, opened, now)
+        intake.mark(connection, opened, left, now)
         _log(opened)
         return len(opened)
 
-    def _fold(self, connection: sa.Connection, opened: Sequence[intake.Opened], now: datetime) -> None:
-        intake.fold(connection, opened, settle_after=self._services.settle.after, enqueue=self._enqueue, now=now)
+    def _fold(self, connection: sa.Connection, opened: Sequence[intake.Opened], now: datetime) -> set[str]:
+        return intake.fold(
+            connection,
+            opened,
+            settle_after=self._services.settle.after,
+            enqueue=self._enqueue,
+            now=now,
+            account_id=self._services.connector.account_id or "",
+        )
 
     def _enqueue(self, connection: sa.Connection, wanted: Sequence[FollowUp]) -> None:
         """In batch mode webhooks only fill the tables; the sweep does the rest."""
         if self._services.connector.sync_mode != "batch":
-            self._engine.enqueue(connection, wanted)
+            self.engine.enqueue(connection, wanted)
 
 
 def _log(opened: Sequence[intake.Opened]) -> None:
@@ -109,11 +138,6 @@ def _log(opened: Sequence[intake.Opened]) -> None:
         event, uuid = (envelope.event, envelope.uuid) if envelope else (None, None)
         logs.say("webhook.handled", id=id_, webhook=event, uuid=uuid or None, state=each.state)
         logs.say("webhook.body", id=id_, body=each.delivery.body)
-
-
-def alive(beats: dict[str, datetime], now: datetime) -> bool:
-    """Whether any worker showed itself lately."""
-    return any(now - at < 3 * HEARTBEAT for at in beats.values())
 
 
 def waiting_since(oldest: datetime | None, now: datetime) -> float:

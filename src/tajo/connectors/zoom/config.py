@@ -116,7 +116,9 @@ class ZoomConfig(Part):
     enabled: bool = Field(
         default=True, description="Off: `tajo sync` ends with exit code 3, the webhook route answers 503."
     )
-    account_id: Text | None = Field(default=None, description="The Server-to-Server OAuth app's Account ID.")
+    account_id: Text | None = Field(
+        default=None, description="The Server-to-Server OAuth app's Account ID; none with a user's sign-in."
+    )
     client_id: Text | None = Field(default=None, description="The app's Client ID.")
     client_secret: Credential | None = Field(default=None, description="The app's Client Secret.")
     sync: SyncConfig = Field(default=SyncConfig(), description="What is read from Zoom.")

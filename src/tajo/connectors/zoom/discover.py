@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Literal, TypeVar
 
-from tajo.connectors.zoom.api import past, reports, users
+from tajo.connectors.zoom.api import past, reports, users, webinars
 from tajo.connectors.zoom.api.client import ZoomClient
 from tajo.connectors.zoom.api.errors import CapabilityMissing, NotReady, ScopeMissing, TooOld, WrongKind
 from tajo.connectors.zoom.api.paging import Page
 from tajo.connectors.zoom.api.sessions import ListedSession
-from tajo.connectors.zoom.normalise import Found, found_in_history, found_in_report
+from tajo.connectors.zoom.normalise import Found, email, found_in_history, found_in_report
 from tajo.core.errors import RejectedError
 from tajo.core.facts import Instance, Kind
 from tajo.http import Call
@@ -82,10 +83,14 @@ class Discovery:
 
 
 async def everything(zoom: ZoomClient, window: Window, kinds: frozenset[Kind], now: datetime) -> Discovery:
-    """All that was held in the window, by one account-wide listing, and all that is to come, host by host."""
+    """All that was held in the window, by one account-wide listing, and all that is to come, host by host.
+
+    With a user's sign-in: what that user hosted and will host.
+    """
     found = Discovery()
     if window.start <= now:
-        await _held(zoom, window, kinds, found, now)
+        held = _held_by_me if await zoom.only_me() else _held
+        await held(zoom, window, kinds, found, now)
         found.keep(lambda each: each.kind in kinds and window.covers(each))
     await _coming(zoom, kinds, found, now)
     return found
@@ -106,6 +111,37 @@ async def _held(zoom: ZoomClient, window: Window, kinds: frozenset[Kind], found:
             found.add(row)
     except CapabilityMissing as error:
         found.notes.append(f"{error.line()}; only what is still to come is read")
+
+
+async def _held_by_me(
+    zoom: ZoomClient, window: Window, kinds: frozenset[Kind], found: Discovery, now: datetime
+) -> None:
+    """What the signed-in user hosted: meetings one by one, and instances of webinars that Zoom still lists."""
+    found.notes.append("signed in as a user: only sessions that this user hosts are read")
+    if Kind.MEETING in kinds:
+        call = partial(users.user_meetings, users.ME, listing="previous_meetings")
+        for row in await zoom.collect(_paged(call), lambda row: row.uuid):
+            if row.uuid and (row.start_time is None or window.start - DAY <= row.start_time < window.end):
+                with suppress(NotReady, TooOld):
+                    found.add(await _instance(zoom, Kind.MEETING, row.uuid))
+    me = await zoom.send(users.user(users.ME))
+    if Kind.WEBINAR in kinds and me.is_licensed:
+        rows = await _listed(zoom, replace(me, id=users.ME), Kind.WEBINAR, listing="scheduled")
+        for each in {row.id: row for row in rows if row.id}.values():
+            planned = timedelta(minutes=each.duration_min)
+            with suppress(NotReady, WrongKind):  # nothing held yet
+                for told in await zoom.send(past.webinar_instances(each.id)):
+                    found.add(_as_planned(each.id, told, planned, each.topic, me.email))
+        if window.since < (now - MONTH).date():
+            found.notes.append("Zoom lists a user's webinars for some 30 days: name older ones with --webinar")
+
+
+def _as_planned(session_id: str, told: past.PastInstance, planned: timedelta, topic: str, host: str) -> Found | None:
+    """A webinar's instance for those who may not read its report, which alone tells its end: it is taken as planned."""
+    if not told.uuid or told.start_time is None:
+        return None
+    instance = Instance(told.uuid, told.start_time, told.start_time + planned)
+    return Found(Kind.WEBINAR, session_id, instance, topic, email(host))
 
 
 async def _history(zoom: ZoomClient, window: Window, kinds: frozenset[Kind]) -> AsyncIterator[Found | None]:
@@ -148,7 +184,7 @@ async def _coming(zoom: ZoomClient, kinds: frozenset[Kind], found: Discovery, no
 
     The account-wide listing of upcoming events tells neither kind nor numeric id, so each host is asked.
     """
-    for user in await _users(zoom, "active"):
+    for user in await _hosts(zoom):
         if Kind.MEETING in kinds:
             rows = await _listed(zoom, user, Kind.MEETING)
             found.coming |= {(Kind.MEETING, row.id) for row in rows if row.id and _may_come(row, now)}
@@ -157,12 +193,21 @@ async def _coming(zoom: ZoomClient, kinds: frozenset[Kind], found: Discovery, no
             found.coming |= {(Kind.WEBINAR, row.id) for row in rows if row.id and _may_come(row, now)}
 
 
-async def _listed(zoom: ZoomClient, user: users.User, kind: Kind) -> list[ListedSession]:
+async def _hosts(zoom: ZoomClient) -> list[users.User]:
+    """Everybody who may host, under the id that calls name them by."""
+    if await zoom.only_me():
+        return [replace(await zoom.send(users.user(users.ME)), id=users.ME)]
+    return await _users(zoom, "active")
+
+
+async def _listed(
+    zoom: ZoomClient, user: users.User, kind: Kind, *, listing: Literal["scheduled", "upcoming"] = "upcoming"
+) -> list[ListedSession]:
     family: Callable[..., Call[Page[ListedSession]]] = (
         users.user_webinars if kind is Kind.WEBINAR else users.user_meetings
     )
     try:
-        call = partial(family, user.id, listing="upcoming")
+        call = partial(family, user.id, listing=listing)
         return await zoom.collect(_paged(call), lambda row: (row.id, row.start_time))
     except RejectedError:
         return []  # no webinar plan, no right to host, or gone meanwhile: nothing of theirs can come
@@ -190,11 +235,15 @@ async def one(zoom: ZoomClient, kind: Kind, ident: str, window: Window | None) -
         instances = await zoom.send(listing)
     except (NotReady, WrongKind):
         instances = ()  # nothing held yet, or no such session: its details will tell
+    planned = await _planned(zoom, ident) if kind is Kind.WEBINAR and await zoom.only_me() else None
     for each in instances:
         near = window is None or each.start_time is None or (window.start - DAY <= each.start_time < window.end + DAY)
         if near and each.uuid:
             try:
-                found.add(await _instance(zoom, kind, each.uuid))
+                if planned is not None:
+                    found.add(_as_planned(ident, each, planned, "", ""))
+                else:
+                    found.add(await _instance(zoom, kind, each.uuid))
             except NotReady:
                 # Held, and its report is not there yet: as good as live.
                 start = each.start_time
@@ -206,6 +255,14 @@ async def one(zoom: ZoomClient, kind: Kind, ident: str, window: Window | None) -
         found.keep(window.covers)
     found.coming.add((kind, ident))
     return found
+
+
+async def _planned(zoom: ZoomClient, webinar_id: str) -> timedelta:
+    """How long a webinar is planned to take; an hour where Zoom does not know it any more."""
+    try:
+        return timedelta(minutes=(await zoom.send(webinars.webinar(webinar_id))).duration_min or 60)
+    except NotReady:
+        return timedelta(hours=1)
 
 
 async def _instance(zoom: ZoomClient, kind: Kind, uuid: str) -> Found | None:

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from tajo.connectors.zoom.api.reading import Fields, address, count, ident, moment, rows, section, text, when
+from tajo.connectors.zoom.api import reading
+from tajo.connectors.zoom.api.reading import Fields, address, count, ident, integer, rows, section, text
 from tajo.connectors.zoom.api.recordings import Recording, read_recording
 from tajo.connectors.zoom.api.registrants import read_registrant
 from tajo.connectors.zoom.normalise import WEBINAR_TYPES, email, registration
@@ -94,6 +95,7 @@ class Deauthorized:
 
     at: datetime
     account_id: str
+    user_id: str
     client_id: str
 
 
@@ -122,12 +124,13 @@ def open_envelope(body: bytes) -> Envelope:
         raise ContractError("the body names no event", origin="zoom.webhook")
     payload = _part(answer, "payload")
     subject = _part(payload, "object")
+    person = _part(subject, "participant")
     return Envelope(
         event=text(answer, "event"),
         at=_told_at(answer, payload),
         uuid=text(subject, "uuid"),
-        participant_uuid=text(_part(subject, "participant"), "participant_uuid"),
-        registrant_id=ident(_part(subject, "registrant"), "id"),
+        participant_uuid=text(person, "participant_uuid"),
+        registrant_id=ident(_part(subject, "registrant"), "id") or text(person, "registrant_id"),
         body=answer,
     )
 
@@ -140,12 +143,26 @@ def _part(fields: Fields, name: str) -> Fields:
 
 def _told_at(answer: Fields, payload: Fields) -> datetime | None:
     """event_ts, in milliseconds; app_deauthorized has it inside, as a number or as text."""
-    for value in (answer.get("event_ts"), payload.get("event_ts")):
-        if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**14:
-            return datetime.fromtimestamp(value / 1000, UTC)
-        if isinstance(value, str) and (read := moment(value)) is not None:
-            return read
+    for fields in (answer, payload):
+        ms = integer(fields, "event_ts")
+        if ms is not None and 0 < ms < _MOST_MS:
+            return _plausible(datetime.fromtimestamp(ms / 1000, UTC))
+        if ms is None and (told := when(fields, "event_ts")) is not None:
+            return told
     return None
+
+
+_FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+_MOST_MS = int(_LAST.timestamp() * 1000)
+
+
+def _plausible(at: datetime | None) -> datetime | None:
+    """Times of sessions and registrations lie in this century: others are somebody's mistake, and no time at all."""
+    return at if at is not None and _FIRST <= at < _LAST else None
+
+
+def when(fields: Fields, name: str) -> datetime | None:
+    return _plausible(reading.when(fields, name))
 
 
 def read_event(envelope: Envelope) -> Event | None:
@@ -153,11 +170,10 @@ def read_event(envelope: Envelope) -> Event | None:
     reader = EVENTS.get(envelope.event)
     if reader is None:
         return None
-    payload = section(envelope.body, "payload")
-    if envelope.at is None:
-        raise ContractError("the event has no time", origin=f"zoom.webhook.{envelope.event}")
     try:
-        return reader(envelope.at, payload)
+        if envelope.at is None:
+            raise ContractError("the event has no time")
+        return reader(envelope.at, section(envelope.body, "payload"))
     except ContractError as error:
         error.origin = error.origin or f"zoom.webhook.{envelope.event}"
         raise
@@ -169,6 +185,28 @@ def _needed(value: Any, name: str) -> Any:
     return value
 
 
+def _short(value: str, name: str, most: int) -> str:
+    """An id, as long as ids are at most."""
+    if len(value) > most:
+        raise ContractError(f"the event's {name} has {len(value)} characters")
+    return value
+
+
+def _session_id(subject: Fields) -> str:
+    return _short(_needed(ident(subject, "id"), "id"), "id", 32)
+
+
+def _uuid(subject: Fields) -> str:
+    return _short(_needed(text(subject, "uuid"), "uuid"), "uuid", 64)
+
+
+def _small(value: int, name: str) -> int:
+    """A type or a number of minutes."""
+    if value >= 2**31:
+        raise ContractError(f"the event's {name} is out of range")
+    return value
+
+
 def _session(kind: Kind, *, ended: bool) -> Callable[[datetime, Fields], Event]:
     def read(at: datetime, payload: Fields) -> Event:
         subject = section(payload, "object")
@@ -176,15 +214,15 @@ def _session(kind: Kind, *, ended: bool) -> Callable[[datetime, Fields], Event]:
         return SessionTold(
             at=at,
             kind=kind,
-            session_id=_needed(ident(subject, "id"), "id"),
-            uuid=_needed(text(subject, "uuid"), "uuid"),
+            session_id=_session_id(subject),
+            uuid=_uuid(subject),
             start=start,
             end=max(start, when(subject, "end_time") or at) if ended else None,
             topic=text(subject, "topic"),
-            type=count(subject, "type"),
+            type=_small(count(subject, "type"), "type"),
             time_zone=text(subject, "timezone"),
             host_email=email(address(subject, "host_email")),
-            duration_min=count(subject, "duration"),
+            duration_min=_small(count(subject, "duration"), "duration"),
         )
 
     return read
@@ -197,8 +235,8 @@ def _participant(kind: Kind) -> Callable[[datetime, Fields], Event]:
         return ParticipantTold(
             at=at,
             kind=kind,
-            session_id=_needed(ident(subject, "id"), "id"),
-            uuid=_needed(text(subject, "uuid"), "uuid"),
+            session_id=_session_id(subject),
+            uuid=_uuid(subject),
             key=_needed(text(person, "participant_uuid") or ident(person, "user_id"), "participant"),
             joined=when(person, "join_time"),
             left=when(person, "leave_time"),
@@ -223,12 +261,14 @@ def _registration(kind: Kind, status: Status | None) -> Callable[[datetime, Fiel
         found = registration(told, source=source)
         if found is None:
             raise ContractError("the event has no registrant")
-        dates = tuple(date for date in rows(subject, "occurrences", lambda each: ident(each, "occurrence_id")) if date)
+        _short(found.registrant_id, "registrant", 400)
+        _short(found.email, "e-mail", 320)
+        dates = tuple(_short(date, "occurrence", 32) for date in rows(subject, "occurrences", _date) if date)
         known = Status(told.status) if told.status in set(Status) else Status.APPROVED
         return RegistrationTold(
             at=at,
             kind=kind,
-            session_id=_needed(ident(subject, "id"), "id"),
+            session_id=_session_id(subject),
             topic=text(subject, "topic"),
             registration=_with(found, status or known, at if status is None else None),
             dates=dates,
@@ -238,14 +278,21 @@ def _registration(kind: Kind, status: Status | None) -> Callable[[datetime, Fiel
     return read
 
 
+def _date(occurrence: Fields) -> str:
+    return ident(occurrence, "occurrence_id")
+
+
 def _with(found: Registration, status: Status, registered_at: datetime | None) -> Registration:
-    return replace(found, status=status, registered_at=found.registered_at or registered_at)
+    return replace(found, status=status, registered_at=_plausible(found.registered_at) or registered_at)
 
 
 def _recording(*, transcript: bool) -> Callable[[datetime, Fields], Event]:
     def read(at: datetime, payload: Fields) -> Event:
-        recording = read_recording(section(payload, "object"))
-        _needed(recording.uuid, "uuid")
+        subject = section(payload, "object")
+        recording = read_recording(subject)
+        _uuid(subject)
+        _short(recording.id, "id", 32)
+        _small(recording.duration_min, "duration")
         return RecordingTold(at, recording, transcript)
 
     return read
@@ -253,11 +300,11 @@ def _recording(*, transcript: bool) -> Callable[[datetime, Fields], Event]:
 
 def _recorder(at: datetime, payload: Fields) -> Event:
     subject = section(payload, "object")
-    return RecorderTold(at, ident(subject, "id"), _needed(text(subject, "uuid"), "uuid"))
+    return RecorderTold(at, ident(subject, "id"), _uuid(subject))
 
 
 def _deauthorized(at: datetime, payload: Fields) -> Event:
-    return Deauthorized(at, text(payload, "account_id"), text(payload, "client_id"))
+    return Deauthorized(at, text(payload, "account_id"), text(payload, "user_id"), text(payload, "client_id"))
 
 
 def _of_both(make: Callable[[Kind], Callable[[datetime, Fields], Event]], name: str) -> dict[str, Any]:
@@ -290,12 +337,16 @@ def meaning(envelope: Envelope) -> str:
     """The same for two deliveries that tell the same: sha256 over the parsed body without what changes by itself.
 
     A recording's addresses, passcodes and download token are other ones in every delivery. No other event loses a
-    field: two bodies that differ in anything about a person are never one.
+    field: two bodies that differ in anything about a person are never one. ContractError for a body that is nested
+    deeper than can be followed.
     """
     body: Any = envelope.body
-    if envelope.event.startswith("recording."):
-        body = _without_secrets({name: value for name, value in body.items() if name != "download_token"})
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    try:
+        if envelope.event.startswith("recording."):
+            body = _without_secrets({name: value for name, value in body.items() if name != "download_token"})
+        canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    except RecursionError:
+        raise ContractError("the body is nested too deep", origin="zoom.webhook") from None
     return sha256(canonical.encode()).hexdigest()
 
 

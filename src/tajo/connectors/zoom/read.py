@@ -144,15 +144,19 @@ async def participants(
 ) -> AsyncIterator[Page[ParticipantRow]]:
     """The pages of an instance's report; where the report's scope or plan is missing, of the past_* list: see `note`.
 
-    A page with number 1 that comes again means that the listing began anew. NotReady while there is no report.
+    A page with number 1 that comes again means that the listing began anew. NotReady while there is no report. Reports
+    are closed to a user's sign-in.
     """
     report = reports.webinar_participants if kind is Kind.WEBINAR else reports.meeting_participants
     fallback = past.webinar_participants if kind is Kind.WEBINAR else past.meeting_participants
-    try:
-        async for page in zoom.pages(lambda token: report(uuid, page_token=token)):
-            yield page
-        return
-    except (ScopeMissing, CapabilityMissing) as error:
-        note(f"{error.line()}; past participants are read instead, which may lack registrant ids")
+    if await zoom.only_me():
+        note("a user's sign-in may not read reports: past participants are read, which may lack registrant ids")
+    else:
+        try:
+            async for page in zoom.pages(lambda token: report(uuid, page_token=token)):
+                yield page
+            return
+        except (ScopeMissing, CapabilityMissing) as error:
+            note(f"{error.line()}; past participants are read instead, which may lack registrant ids")
     async for page in zoom.pages(lambda token: fallback(uuid, page_token=token)):
         yield page

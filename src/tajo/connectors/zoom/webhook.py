@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -30,12 +29,6 @@ def is_genuine(body: bytes, *, signature: str, timestamp: str, secret: str, now:
         return False
     expected = "v0=" + hmac.new(secret.encode(), b"v0:" + timestamp.encode() + b":" + body, sha256).hexdigest()
     return hmac.compare_digest(expected.encode(), signature.encode())
-
-
-def is_genuine_for_any(body: bytes, *, signature: str, timestamp: str, secrets: Iterable[str], now: datetime) -> bool:
-    """As `is_genuine` for one of several secrets: while a new one replaces the old, both are in use."""
-    checks = [is_genuine(body, signature=signature, timestamp=timestamp, secret=secret, now=now) for secret in secrets]
-    return any(checks)
 
 
 def challenge_answer(plain_token: object, secret: str) -> dict[str, str] | None:

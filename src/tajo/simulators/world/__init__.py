@@ -1,7 +1,7 @@
 """Seeded worlds for the simulators: who exists, what takes place, and the truth about it."""
 
 from tajo.simulators.world.bulk import backfill, webinar
-from tajo.simulators.world.live import Live, MovedClock, live_webinar, take_place
+from tajo.simulators.world.live import Live, MovedClock, ShiftedClock, live_webinar, take_place
 from tajo.simulators.world.model import (
     Answer,
     Instance,
@@ -37,6 +37,7 @@ __all__ = [
     "Row",
     "Session",
     "SessionPlan",
+    "ShiftedClock",
     "Stage",
     "TrackingSource",
     "TruthOccurrence",

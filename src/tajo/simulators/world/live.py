@@ -15,7 +15,7 @@ clock.move(after.now)                           # the report is there, and `trut
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from tajo.simulators.world.crowd import USUAL, Way, attend
@@ -38,6 +38,19 @@ class MovedClock:
 
     def move(self, to: datetime) -> None:
         self.now = max(self.now, to)
+
+
+class ShiftedClock:
+    """Goes on as the real time does, and can be moved forward."""
+
+    def __init__(self, now: datetime) -> None:
+        self._ahead = now - datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def move(self, to: datetime) -> None:
+        self._ahead = max(self._ahead, to - datetime.now(UTC))
 
 
 class Live(NamedTuple):

@@ -2,7 +2,11 @@
 
 from alembic import context
 
-from tajo.store.tables import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True)
+given = context.config.attributes
+context.configure(
+    connection=given["connection"],
+    target_metadata=given["schema"].tables,
+    version_table=given["schema"].version_table,
+    transactional_ddl=True,
+)
 context.run_migrations()

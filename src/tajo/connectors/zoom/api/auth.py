@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from tajo.connectors.zoom.api.limits import retry_after
 from tajo.connectors.zoom.api.reading import Fields, integer, text
@@ -26,13 +26,20 @@ LIFE = timedelta(hours=1)  # Zoom's; some answers say a second less
 RENEW_AT = 0.8  # ours: the share of its life after which a token is renewed
 
 
+Level = Literal["account", "user"]
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token, opaque. `scopes` are those of the moment it was issued. Its value is never printed."""
+    """An access token, opaque. `scopes` are those of the moment it was issued. Its value is never printed.
+
+    `level`: one of an account names users by their ids, one of a user says "me" and sees that user's things only.
+    """
 
     value: str = field(repr=False)
     expires_at: datetime
     scopes: frozenset[str]
+    level: Level = "account"
 
 
 class Tokens(Protocol):
@@ -47,7 +54,8 @@ class TokenSource:
     """The account's token: cached, renewed at 80 % of its life by one request, however many callers wait for it.
 
     Zoom has at times ended older tokens when it issued a new one, so there is never a second request beside the
-    first. `clock` tells aware UTC. For one event loop.
+    first. `clock` tells aware UTC. Without `account_id` the app acts for itself, which is good for its event
+    subscriptions only. For one event loop.
     """
 
     def __init__(
@@ -106,7 +114,9 @@ class TokenSource:
 
 
 def token_request(account_id: str) -> dict[str, str]:
-    """The form of a token request. In the body: some accounts answered 400 to the same in the query."""
+    """The form of a token request; "" is the app itself. In the body: some accounts refused the same in the query."""
+    if not account_id:
+        return {"grant_type": "client_credentials"}
     return {"grant_type": "account_credentials", "account_id": account_id}
 
 
@@ -119,7 +129,7 @@ def read_token(reply: Reply, asked: datetime) -> Token:
     """The token in an answer to a request of `asked` (aware UTC); else raises what the answer means."""
     if not 200 <= reply.status < 300:
         raise token_error(reply, asked)
-    fields = _fields(reply)
+    fields = read_fields(reply)
     if fields is _NO_FIELDS:
         raise TransientError("something else answers in the place of Zoom's sign-in (no JSON)", origin=ORIGIN)
     value = text(fields, "access_token")
@@ -145,7 +155,7 @@ def token_error(reply: Reply, now: datetime) -> TajoError:
     Bad keys have been seen with 400, and 401 is conceivable; the wording for a wrong account is unconfirmed, so
     whatever else is refused is taken for that.
     """
-    fields = _fields(reply)
+    fields = read_fields(reply)
     if reply.status == 429:
         retry_at = retry_after(429, reply.headers, text(fields, "reason"), now, "light")
         return TransientError("Zoom takes no more token requests for now (HTTP 429)", origin=ORIGIN, retry_at=retry_at)
@@ -154,19 +164,26 @@ def token_error(reply: Reply, now: datetime) -> TajoError:
     if reply.status < 400:
         return ContractError(f"a redirect (HTTP {reply.status})", origin=ORIGIN, hint="look at oauth_url")
     what, hint = _meaning(reply.status, fields)
-    return CredentialError(f"{what} ({_named(reply.status, fields)})", origin=ORIGIN, hint=hint)
+    return CredentialError(f"{what} ({refusal_name(reply.status, fields)})", origin=ORIGIN, hint=hint)
 
 
-def _meaning(status: int, fields: Fields) -> tuple[str, str]:
-    error, code = text(fields, "error"), _code(fields)
+def about_the_app(status: int, fields: Fields) -> tuple[str, str] | None:
+    """What is wrong with the app or its keys, and the remedy; None where the refusal is about something else."""
+    error, code = text(fields, "error"), refusal_code(fields)
     reason = text(fields, "reason").lower()
     if code in _APP_CODES or "disabled" in reason or "deactivated" in reason:
         return "the Zoom app is not active", _ACTIVE
     if error == "invalid_client" or code in _KEY_CODES:
         return "Zoom does not know this client id with this client secret", _KEYS
-    if status == 401 and error != "invalid_request":
+    if status == 401 and error not in ("invalid_request", "invalid_grant"):
         return "Zoom does not accept the client id and client secret", _KEYS
-    if error == "unsupported_grant_type" or code == 4705:
+    return None
+
+
+def _meaning(status: int, fields: Fields) -> tuple[str, str]:
+    if meant := about_the_app(status, fields):
+        return meant
+    if text(fields, "error") == "unsupported_grant_type" or refusal_code(fields) == 4705:
         return "the Zoom app is of another type", "make a Server-to-Server OAuth app in the Zoom App Marketplace"
     return "Zoom does not accept the account id for this app", _ACCOUNT
 
@@ -176,20 +193,23 @@ _ERROR_NAMES = frozenset(
 )
 
 
-def _named(status: int, fields: Fields) -> str:
-    error, code = text(fields, "error"), _code(fields)
+def refusal_name(status: int, fields: Fields) -> str:
+    """What an operator can look up: status, error and code, as far as Zoom's are known ones."""
+    error, code = text(fields, "error"), refusal_code(fields)
     parts = [f"HTTP {status}", error if error in _ERROR_NAMES else "", f"Zoom code {code}" if code else ""]
     return ", ".join(part for part in parts if part)
 
 
-def _code(fields: Fields) -> int:
+def refusal_code(fields: Fields) -> int:
+    """Zoom's number for the refusal, 0 where it gives none."""
     return integer(fields, "code") or integer(fields, "errorCode") or 0
 
 
 _NO_FIELDS: Mapping[str, Any] = {}
 
 
-def _fields(reply: Reply) -> Fields:
+def read_fields(reply: Reply) -> Fields:
+    """The object that the body is; none of its fields where it is something else."""
     try:
         body = json.loads(reply.body)
     except (ValueError, RecursionError):

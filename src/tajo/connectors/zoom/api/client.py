@@ -103,6 +103,10 @@ class ZoomClient:
             except (TransientError, GarbledError) as error:
                 await self._sleep(tries.delay(error, self._jitter()))
 
+    async def only_me(self) -> bool:
+        """Whether the token is a user's: then "me" is the only user there is, and reports are closed."""
+        return (await self._tokens.token()).level == "user"
+
     async def pages(self, make: Callable[[str], Call[Page[T]]]) -> AsyncIterator[Page[T]]:
         """The pages of a listing, numbered from 1, one in memory at a time. `make` gives the call for a page token.
 

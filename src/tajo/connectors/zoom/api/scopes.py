@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from tajo.connectors.zoom.api.auth import Level
+
 
 @dataclass(frozen=True, slots=True)
 class Needed:
@@ -25,6 +27,12 @@ class Needed:
     classic: str
     granular: str
     features: tuple[str, ...]
+
+    def at(self, level: Level) -> Needed:
+        """The same for a token of this level: a user's scopes lack ":admin"."""
+        if level == "account":
+            return self
+        return Needed(_bare(self.classic), _bare(self.granular), self.features)
 
 
 _MEETING = "meeting:read:admin"
@@ -84,14 +92,70 @@ def is_granted(granted: Iterable[str], needed: Needed) -> bool:
     return _bare(needed.classic) in bare or _bare(needed.granular) in bare
 
 
-def missing(granted: Iterable[str], features: Iterable[str]) -> dict[str, Needed]:
-    """What these features need and the token lacks: origin → scopes, in the order of the table."""
-    have, wanted = frozenset(granted), frozenset(features)
-    return {
-        origin: needed
-        for origin, needed in SCOPES.items()
-        if wanted.intersection(needed.features) and not is_granted(have, needed)
+# What takes the place of reports and of the list of users, which no user's sign-in may read.
+_FOR_A_USER: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "zoom.users.get": _BOTH,
+        "zoom.past.meeting_participants": ("participants",),
+        "zoom.past.webinar_participants": ("webinars",),
     }
+)
+
+
+def needs(features: Iterable[str], level: Level = "account") -> dict[str, Needed]:
+    """The least that these features need of a token of this level: origin → scopes, in the order of the table."""
+    wanted = frozenset(features)
+    rows = ((origin, needed) for origin, needed in SCOPES.items() if wanted.intersection(_for(origin, needed, level)))
+    return {origin: needed.at(level) for origin, needed in rows}
+
+
+def _for(origin: str, needed: Needed, level: Level) -> tuple[str, ...]:
+    """The features that need this call, where a token of this level may make it at all."""
+    if level == "account":
+        return needed.features
+    if origin.startswith("zoom.report.") or origin == "zoom.users.list":
+        return ()
+    return _FOR_A_USER.get(origin, needed.features)
+
+
+def missing(granted: Iterable[str], features: Iterable[str], level: Level = "account") -> dict[str, Needed]:
+    """What these features need and the token lacks: origin → scopes, in the order of the table."""
+    have = frozenset(granted)
+    return {origin: needed for origin, needed in needs(features, level).items() if not is_granted(have, needed)}
+
+
+_EVENT_SCOPES = (
+    (("started", "ended"), "{kind}:read:{kind}:admin"),
+    (("participant_joined", "participant_left"), "{kind}:read:participant:admin"),
+    (
+        ("registration_created", "registration_approved", "registration_denied", "registration_cancelled"),
+        "{kind}:read:registrant:admin",
+    ),
+)
+
+
+def _event_scopes() -> dict[str, Needed]:
+    found: dict[str, Needed] = {}
+    for kind, classic, feature in (("meeting", _MEETING, "participants"), ("webinar", _WEBINAR, "webinars")):
+        for names, scope in _EVENT_SCOPES:
+            needed = Needed(classic, scope.format(kind=kind), (feature,))
+            found |= {f"{kind}.{name}": needed for name in names}
+    recording = Needed(_RECORDING, "cloud_recording:read:recording:admin", ("recordings",))
+    for name in ("started", "stopped", "completed", "transcript_completed"):
+        found[f"recording.{name}"] = recording
+    return found
+
+
+# Webhook event → what an app has to be allowed to read to be told of it.
+EVENT_SCOPES: Mapping[str, Needed] = MappingProxyType(_event_scopes())
+
+# What an app needs to subscribe by itself; Zoom adds both to the apps for which it allows that.
+SUBSCRIBING = ("marketplace:write:event_subscription", "marketplace:read:list_event_subscriptions")
+
+
+def may_subscribe(granted: Iterable[str]) -> bool:
+    bare = {_bare(scope) for scope in granted}
+    return all(scope in bare for scope in SUBSCRIBING)
 
 
 def _bare(scope: str) -> str:

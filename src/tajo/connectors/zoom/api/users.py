@@ -16,6 +16,7 @@ from tajo.connectors.zoom.api.sessions import ListedSession, read_listed
 from tajo.http import Call
 
 LICENSED = 2
+ME = "me"  # whom a user's sign-in has to name itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class User:
     timezone: str
     pmi: str
     created_at: datetime | None
+    account_id: str = ""  # told by `user` only
 
     @property
     def is_licensed(self) -> bool:
@@ -50,7 +52,7 @@ def list_users(
 
 
 def user(user_id: str) -> Call[User]:
-    """One user by id or e-mail. RejectedError (1001) when not in the account, (1120) while invited.
+    """One user by id or e-mail, or "me". RejectedError (1001) when not in the account, (1120) while invited.
 
     Light. Scope user:read:user:admin, or user:read:admin.
     """
@@ -100,4 +102,5 @@ def read_user(fields: Fields) -> User:
         timezone=text(fields, "timezone"),
         pmi=ident(fields, "pmi"),
         created_at=when(fields, "user_created_at") or when(fields, "created_at"),
+        account_id=text(fields, "account_id"),
     )

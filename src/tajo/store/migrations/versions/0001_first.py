@@ -108,6 +108,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("session_id", sa.String(length=32), nullable=False),
         sa.Column("uuid", sa.String(length=64), nullable=False),
+        sa.Column("instances", sa.JSON(), nullable=False),
         sa.Column("topic", sa.Text(), server_default="", nullable=False),
         sa.Column("start", Moment(), nullable=False),
         sa.Column("time_zone", sa.Text(), server_default="", nullable=False),
@@ -254,6 +255,35 @@ def upgrade() -> None:
         sa.Column("customer_key", sa.Text(), server_default="", nullable=False),
         sa.Column("user_id", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("instance", "key", name=op.f("pk_sightings")),
+    )
+    op.create_table(
+        "signin_states",
+        sa.Column("state", sa.String(length=64), nullable=False),
+        sa.Column("connector", sa.String(length=16), nullable=False),
+        sa.Column("verifier", sa.Text(), nullable=False),
+        sa.Column("redirect_uri", sa.Text(), nullable=False),
+        sa.Column("expires_at", Moment(), nullable=False),
+        sa.Column("used_at", Moment(), nullable=True),
+        sa.Column("outcome", sa.JSON(), nullable=True),
+        sa.PrimaryKeyConstraint("state", name=op.f("pk_signin_states")),
+    )
+    op.create_table(
+        "signins",
+        sa.Column("connector", sa.String(length=16), nullable=False),
+        sa.Column("access_token", sa.Text(), nullable=False),
+        sa.Column("refresh_token", sa.Text(), nullable=False),
+        sa.Column("asked_at", Moment(), nullable=False),
+        sa.Column("expires_at", Moment(), nullable=False),
+        sa.Column("scopes", sa.JSON(), nullable=False),
+        sa.Column("signed_in_at", Moment(), nullable=False),
+        sa.Column("version", sa.String(length=32), nullable=False),
+        sa.Column("holder", sa.Text(), server_default="", nullable=False),
+        sa.Column("held_until", Moment(), nullable=True),
+        sa.Column("refused", sa.Text(), server_default="", nullable=False),
+        sa.Column("account_id", sa.Text(), server_default="", nullable=False),
+        sa.Column("user_id", sa.Text(), server_default="", nullable=False),
+        sa.Column("email", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("connector", name=op.f("pk_signins")),
     )
     op.create_table(
         "stays",

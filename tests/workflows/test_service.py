@@ -1,0 +1,309 @@
+"""A live webinar through the whole service: webhooks in, contacts, lists and events out; on SQLite and on Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tajo import app
+from tajo.simulators.brevo import BrevoSimulator
+from tajo.simulators.world import Live, ShiftedClock, live_webinar
+from tajo.simulators.zoom import ZoomSimulator
+from tajo.simulators.zoom.webhooks import Event, WebhookSender, events_of, post_to
+from tajo.store import effects, inbox, letters, notes
+from tajo.store.database import Database
+from tajo.store.inbox import Inbox
+from tajo.web.app import build
+from tajo.web.metrics import Metrics
+from tajo.workflows.engine import Engine
+from tajo.workflows.worker import Worker
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "test-secret-token"
+OPERATOR = "ops@company.example"
+SETTLE = {"after": "0s", "every": "1s", "deadline": "2h"}
+
+
+class Service:
+    """The web side and the worker over both simulators, with a Zoom that sends to it."""
+
+    def __init__(self, live: Live, clock: ShiftedClock, zoom: ZoomSimulator, brevo: BrevoSimulator) -> None:
+        self.live, self.clock, self.zoom, self.brevo = live, clock, zoom, brevo
+        self.services: Any = None
+        self.worker: Any = None
+        self.inbox: Any = None
+        self.sender: Any = None
+
+    @property
+    def events(self) -> list[Event]:
+        """All that Zoom tells of the webinar from now on, in order of time."""
+        session = self.live.after.sessions[self.live.truth.session_id]
+        return events_of(self.live.after, session, since=self.live.before.now)
+
+    async def told(self, events: list[Event]) -> None:
+        """Deliver these now, in this order, and see that each was taken."""
+        for event in events:
+            delivery = await self.sender.send(event)
+            assert delivery.status in (200, 204), delivery
+
+    def afterwards(self) -> None:
+        """The session is over, and Zoom has its report."""
+        self.zoom.world = self.live.after
+        self.clock.move(self.live.after.now)
+
+    async def until(self, done: Callable[[], bool], *, seconds: float = 40.0) -> None:
+        give_up = asyncio.get_running_loop().time() + seconds
+        while not done() and asyncio.get_running_loop().time() < give_up:  # noqa: ASYNC110 - Brevo tells nobody
+            await asyncio.sleep(0.05)
+        told = Counter(each.name for each in self.brevo.events)
+        waiting = self.inbox.database.read_now(inbox.counts)[0]
+        assert done(), (
+            f"not within {seconds} s: {told}, {waiting}, {self.services.database.read_now(letters.open_letters)}"
+        )
+
+    def quiet(self) -> bool:
+        """Whether nothing waits and nothing is being done."""
+        under_way = self.worker.engine.client.list_workflows(status=["PENDING", "ENQUEUED", "DELAYED"])
+        return not under_way and not self.inbox.database.read_now(inbox.counts)[0].get("waiting")
+
+    def sent(self, name: str = "") -> list[str]:
+        """Who got events of this name, in order."""
+        return sorted(each.identifiers["email_id"] for each in self.brevo.events if not name or each.name == name)
+
+    def state(self) -> dict[str, Any]:
+        """All that is in Brevo: contacts with attributes and lists, and how often each event is there."""
+        contacts = {
+            email: (dict(each.attributes), sorted(each.list_ids)) for email, each in sorted(self.brevo.contacts.items())
+        }
+        told = Counter((each.name, each.identifiers["email_id"]) for each in self.brevo.events)
+        return {"contacts": contacts, "events": dict(sorted(told.items()))}
+
+    def attended(self) -> list[str]:
+        return sorted(str(p.email) for p in self.live.truth.people if p.outcome == "attended" and not p.staff)
+
+    def absent(self) -> list[str]:
+        return sorted(str(p.email) for p in self.live.truth.people if p.outcome == "no_show")
+
+
+@pytest.fixture
+def service(config: Callable[..., Any]) -> Callable[..., Any]:
+    """Opens the service around a live webinar."""
+
+    @asynccontextmanager
+    async def open_it(
+        database: Database,
+        folder: Path,
+        *,
+        seed: int = 5,
+        connected: bool = True,
+        started: bool = True,
+        name: str = "serve",
+        settings: dict[str, Any] | None = None,
+        **webinar: Any,
+    ) -> AsyncIterator[Service]:
+        now = datetime.now(UTC).replace(microsecond=0)
+        live = live_webinar(seed, now=now, **{"registrants": 12, "attendees": 7} | webinar)
+        clock = ShiftedClock(now)
+        zoom, brevo = ZoomSimulator(live.before, clock=clock), BrevoSimulator(clock=clock)
+        for id_ in (15, 16, 17):
+            brevo.add_list(id_, f"list {id_}")
+        for attribute in ("MEETING_JOIN_DATE", "MEETING_DURATION", "WEBINAR_NAME", "ATTENDANCE_STATUS", "UTM_SOURCE"):
+            kind = {"MEETING_JOIN_DATE": "date", "MEETING_DURATION": "float"}.get(attribute, "text")
+            brevo.add_attribute(attribute, kind)
+        settings_ = config(
+            zoom={
+                "account_id": zoom.account_id,
+                "client_id": zoom.client_id,
+                "client_secret": zoom.client_secret,
+                "api_url": "http://127.0.0.1/v2",
+                "oauth_url": "http://127.0.0.1/oauth",
+                "webhook": {"secret_token": SECRET},
+                "settle": SETTLE,
+                "schedule": "0 0 1 1 *",
+                **(settings or {}),
+            },
+            brevo={"api_url": "http://127.0.0.1/v3"},
+            events={"operator": OPERATOR},
+            database_url=database.url.render_as_string(hide_password=False),
+        )
+        box = Inbox(app.open_inbox(settings_))
+        web, _ = build(database, box, secrets=lambda: [SECRET], clock=clock, metrics=Metrics())
+        it = Service(live, clock, zoom, brevo)
+        it.inbox = box
+        it.sender = WebhookSender(zoom, url="https://t.example/webhooks/zoom", secret=SECRET, post=post_to(web))
+        try:
+            async with app.services(
+                settings_, database, clock=clock, zoom_app=zoom.app, brevo_app=brevo.app
+            ) as services:
+                services.holder, it.services = name, services
+                if connected:
+                    await database.write(
+                        notes.put, "connector.zoom.connected_at", (now - timedelta(days=1)).isoformat()
+                    )
+                async with Engine(database, name, services, live=True) as engine:
+                    it.worker = Worker(services, engine, box.database, name=name)
+                    task = asyncio.create_task(it.worker.run()) if started else None
+                    try:
+                        yield it
+                    finally:
+                        it.worker.stop.set()
+                        if task is not None:
+                            await asyncio.wait_for(task, 20)
+        finally:
+            box.close()
+            box.database.close()
+
+    return open_it
+
+
+async def test_a_live_webinar_arrives_in_brevo_as_it_happens(
+    service: Callable[..., Any], database: Database, tmp_path: Path
+) -> None:
+    async with service(database, tmp_path) as it:
+        registered = [each for each in it.events if each.name == "webinar.registration_created"]
+        soon = sorted(each.body["payload"]["object"]["registrant"]["email"].lower() for each in registered)
+        await it.told(registered)
+        await it.until(lambda: set(soon) <= set(it.sent("zoom_webinar_registered")))
+        for email in soon:
+            assert 17 in it.brevo.contacts[email].list_ids
+            assert it.brevo.contacts[email].attributes["ATTENDANCE_STATUS"] == "registered"
+
+        started = [each for each in it.events if each.name == "webinar.started"]
+        it.clock.move(started[0].at)
+        await it.told(started)
+        await it.until(lambda: OPERATOR in it.sent("zoom_webinar_started"))
+        assert set(soon) <= set(it.sent("zoom_webinar_started"))
+
+        rest = [each for each in it.events if each not in (*registered, *started)]
+        it.afterwards()
+        await it.told(rest)
+        await it.until(lambda: len(it.sent("zoom_recording_ready")) == len(it.attended()) + len(it.absent()) + 1)
+        assert it.sent("zoom_webinar_attended") == it.attended()
+        assert it.sent("zoom_webinar_no_show") == it.absent()
+        assert it.sent("zoom_webinar_ended") == sorted([*it.attended(), OPERATOR])
+        assert it.sent("zoom_recording_ready") == sorted([*it.attended(), *it.absent(), OPERATOR])
+        recording = next(each for each in it.brevo.events if each.name == "zoom_recording_ready")
+        assert recording.event_properties["share_url"].startswith("https://")
+        assert recording.event_properties["passcode"]
+        for person in it.live.truth.people:
+            if person.outcome in ("attended", "no_show") and not person.staff:
+                contact = it.brevo.contacts[str(person.email)]
+                assert contact.attributes["ATTENDANCE_STATUS"] == person.outcome
+                assert contact.attributes["MEETING_DURATION"] == person.present_s
+                assert (16 in contact.list_ids) == (person.outcome == "attended")
+        assert await database.read(letters.open_letters) == []
+
+
+async def test_any_order_with_any_doubles_ends_alike(
+    service: Callable[..., Any], sqlite_database: Database, tmp_path: Path
+) -> None:
+    """The undisturbed run once, then disturbed ones through the same service, each with people of its own."""
+    states = []
+    for number in range(2):
+        database = sqlite_database if number == 0 else Database(f"sqlite:///{tmp_path / f'again{number}.db'}")
+        database.migrate()
+        async with service(database, tmp_path, recorded=False) as it:
+            events = it.events
+            if number:
+                rng = random.Random(number)
+                events = events + rng.sample(events, len(events) // 2)
+                rng.shuffle(events)
+            it.afterwards()
+            await it.told(events)
+            await it.until(
+                lambda it=it: (
+                    it.sent("zoom_webinar_attended") == it.attended() and it.sent("zoom_webinar_no_show") == it.absent()
+                )
+            )
+            states.append(_comparable(it.state()))
+        if number:
+            database.close()
+    assert states[0] == states[1]
+
+
+def _comparable(state: dict[str, Any]) -> dict[str, Any]:
+    """Without the events that only a registration before the session gives rise to."""
+    told = {key: count for key, count in state["events"].items() if key[0].endswith(("attended", "no_show", "ended"))}
+    return {"contacts": state["contacts"], "events": told}
+
+
+async def test_what_webhooks_missed_is_found_by_the_sweep_and_counted(
+    service: Callable[..., Any], sqlite_database: Database, tmp_path: Path
+) -> None:
+    async with service(sqlite_database, tmp_path, started=False, recorded=False) as it:
+        it.afterwards()
+        it.clock.move(it.live.after.now + timedelta(hours=3))
+        task = asyncio.create_task(it.worker.run())
+        await it.until(lambda: it.sent("zoom_webinar_attended") == it.attended())
+        await it.until(lambda: it.sent("zoom_webinar_no_show") == it.absent())
+        await it.until(lambda: (sqlite_database.read_now(notes.get, "recovered") or 0) > 0)
+        # The webinar itself, and those who registered after the connection.
+        assert sqlite_database.read_now(notes.get, "recovered") >= 1 + 2
+        it.worker.stop.set()
+        await asyncio.wait_for(task, 20)
+
+
+async def test_old_sessions_are_quiet(service: Callable[..., Any], sqlite_database: Database, tmp_path: Path) -> None:
+    """A service that is connected only after the webinar writes its people and announces nothing."""
+    async with service(sqlite_database, tmp_path, started=False, connected=False, recorded=False) as it:
+        it.afterwards()
+        it.clock.move(it.live.after.now + timedelta(hours=3))
+        task = asyncio.create_task(it.worker.run())
+        await it.until(lambda: set(it.attended()) <= set(it.brevo.contacts))
+        await it.until(lambda: sqlite_database.read_now(notes.get, "recovered") is not None)
+        assert it.brevo.events == []
+        it.worker.stop.set()
+        await asyncio.wait_for(task, 20)
+
+
+async def test_events_of_a_dead_holder_are_parked_and_never_sent_again(
+    service: Callable[..., Any], sqlite_database: Database, tmp_path: Path
+) -> None:
+    async with service(sqlite_database, tmp_path, started=False, recorded=False) as it:
+        email = it.attended()[0]
+        claim = effects.Effect(f"event:outcome:x:{email}", "event", "zoom_webinar_attended", email, "1", {})
+        at = it.clock()
+        await sqlite_database.write(lambda c: effects.begin(c, [claim], holder="gone", now=at))
+        task = asyncio.create_task(it.worker.run())
+        await it.until(lambda: sqlite_database.read_now(effects.counts).get("ambiguous") == 1)
+        it.worker.stop.set()
+        await asyncio.wait_for(task, 20)
+
+
+async def test_a_replayed_event_changes_nothing_twice(
+    service: Callable[..., Any], sqlite_database: Database, tmp_path: Path
+) -> None:
+    async with service(sqlite_database, tmp_path, recorded=False) as it:
+        it.afterwards()
+        await it.told(it.events)
+        await it.until(lambda: it.sent("zoom_webinar_no_show") == it.absent() and it.quiet())
+        before = it.state()
+        handled = [row.id for row in it.inbox.database.read_now(inbox.listed)]
+        it.inbox.database.write_now(inbox.again, handled)
+        await it.until(it.quiet)
+        assert it.state() == before
+
+
+async def test_two_workers_on_postgres_do_the_work_once(
+    service: Callable[..., Any], postgres_database: Database, tmp_path: Path
+) -> None:
+    async with service(postgres_database, tmp_path, recorded=False) as it:
+        second = Worker(replace(it.services), it.worker.engine, it.inbox.database, name="serve")
+        it.afterwards()
+        draining = asyncio.create_task(second.drain())
+        await it.told(it.events)
+        await it.until(lambda: it.sent("zoom_webinar_no_show") == it.absent())
+        assert it.sent("zoom_webinar_attended") == it.attended()
+        assert max(Counter((e.name, e.identifiers["email_id"]) for e in it.brevo.events).values()) == 1
+        second.stop.set()
+        await draining
