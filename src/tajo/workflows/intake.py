@@ -217,15 +217,15 @@ class Fold:
             return
         self.follow.clear()
         self.left.add(told.account_id)
-        self.removed_at = leaving.removed_at(self.connection) or told.at
+        self.removed_at = told.at
         error = CredentialError(
             "the Zoom app was removed from the account: its tokens are dead",
             origin="zoom.webhook.app_deauthorized",
             hint="what was read is deleted; install the app again, then run `tajo connectors connect zoom`",
         )
         known = [each for each in letters.open_letters(self.connection, "zoom") if each.origin == error.origin]
-        if all(each.arose_at < self.removed_at for each in known):
-            letters.add(self.connection, "zoom", error, self.removed_at)
+        if all(each.arose_at < told.at for each in known):
+            letters.add(self.connection, "zoom", error, told.at)
 
 
 def _session_told(event: Event | None) -> Session | None:

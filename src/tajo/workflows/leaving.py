@@ -36,10 +36,9 @@ def leave(connection: sa.Connection, told: Deauthorized, account_id: str) -> boo
     since += [signed_in.signed_in_at] if signed_in else []
     if any(moment > told.at for moment in since):
         return False
-    last = max(told.at, removed_at(connection) or told.at)
-    forget_everything_told(connection, last)
+    forget_everything_told(connection, told.at)
     notes.forget(connection, CONNECTED)
-    notes.put(connection, REMOVED_AT, last.isoformat())
+    notes.put(connection, REMOVED_AT, told.at.isoformat())
     return True
 
 
