@@ -66,6 +66,8 @@ async def test_the_documented_program(served: Served) -> None:
         assert done["connector"] == "zoom"
         summary = await tajo.connectors.sync("zoom", since=date.today() - timedelta(days=30))
         assert (summary["created"], summary["refused"], summary["outcomes"]["attended"]) == (2, 0, 1)
+        assert [each["kind"] for each in summary["occurrences"]] == ["webinar"]
+        assert "writes" not in summary
         written = await tajo.contacts.sync(email="Z@Mail.Example", attributes={"FIRSTNAME": "Z"}, list_ids=[15])
         assert written == {"email": "z@mail.example", "lost": []}
         assert (await tajo.connectors.status("zoom"))["connected_at"] == done["connected_at"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -75,7 +75,9 @@ async def receiving(config: Config, *, worker: bool) -> AsyncIterator[Running]:
         asgi, web = build(database, box, secrets=secrets, clock=utc_now, metrics=metrics, sign_ins=sign_ins, api=api)
         failure = Failure()
         if worker:
-            await stack.enter_async_context(_working(config, database, box.database, "serve", metrics, failure))
+            await stack.enter_async_context(
+                _working(config, database, box.database, "serve", metrics, failure, box.is_busy)
+            )
         stack.callback(web.close)
         yield Running(Guarded(asgi), web, failure)
 
@@ -95,7 +97,13 @@ async def working(config: Config, role: str) -> AsyncIterator[Failure]:
 
 @asynccontextmanager
 async def _working(
-    config: Config, database: Database, box: Database, role: str, metrics: Metrics, failure: Failure
+    config: Config,
+    database: Database,
+    box: Database,
+    role: str,
+    metrics: Metrics,
+    failure: Failure,
+    receiving: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[None]:
     """The worker in the background; drained at the end."""
     async with (
@@ -103,7 +111,7 @@ async def _working(
         Engine(database, role, services, live=True) as engine,
     ):
         services.holder = role
-        worker = Worker(services, engine, box, name=role)
+        worker = Worker(services, engine, box, name=role, receiving=receiving)
         task = asyncio.create_task(worker.run())
         task.add_done_callback(lambda done: failure.ended(done, role))
         try:

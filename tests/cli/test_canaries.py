@@ -18,9 +18,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from tajo import app
+from tajo.config.load import load
 from tajo.simulators.faults import Fault
 from tajo.simulators.world import Stage
 from tajo.simulators.zoom.webhooks.wire import sign
@@ -120,6 +123,32 @@ def test_a_refused_sync(leaky: Any) -> None:
     ran = leaky.process("sync", "zoom")
     assert ran.code == 4
     assert [line["event"] for line in logged(searched(ran.out + ran.err))][-1] == "sync.stopped"
+
+
+@pytest.mark.anyio
+async def test_a_sign_in_that_is_renewed_and_refused(leaky: Any) -> None:
+    """No token of either kind: not of the first pair, not of the renewed one, not of a refusal's body."""
+    leaky.configure(connectors__zoom__account_id=None)
+    config = load(leaky.folder / "tajo.yml", env={})
+    database = app.open_database(config)
+    sign_ins = app.sign_ins(config, database)
+    begun = await sign_ins.begin("https://tajo.example.com/oauth/zoom/callback")
+    asked = dict(parse_qsl(urlsplit(begun.url).query))
+    await sign_ins.finish({"code": leaky.zoom.tokens.authorize(asked), "state": asked["state"]})
+    database.close()
+    secrets = set(leaky.zoom.tokens._refresh)
+    leaky.zoom.tokens.expire_all()
+    ran = leaky.process("sync", "zoom")
+    secrets |= set(leaky.zoom.tokens._refresh)
+    leaky.zoom.tokens.expire_all()
+    leaky.zoom.faults.order(Fault.respond(400, LEAK), "POST /oauth/token", times=None)
+    refused = leaky.process("sync", "zoom")
+    assert len(secrets) == 2
+    assert refused.code == 4
+    for each in (ran, refused):
+        out = searched(each.out + each.err)
+        assert [line for line in logged(each.err) if line["event"] == "vendor.called"]
+        assert not [secret for secret in secrets if secret in out]
 
 
 def test_without_debug_a_sync_logs_nothing(leaky: Any) -> None:

@@ -127,6 +127,10 @@ class Inbox:
         except TimeoutError:
             raise OverloadError("the inbox is not written in time", origin="inbox") from None
 
+    def is_busy(self) -> bool:
+        """Whether deliveries come one upon the other at this moment."""
+        return time.monotonic() - self._flushed < BUSY_S
+
     def close(self) -> None:
         """Write what is queued, then stop."""
         self._closing = True
@@ -153,7 +157,7 @@ class Inbox:
         first = self._queue.get()
         if first is None:
             return [], False
-        if time.monotonic() - self._flushed < BUSY_S:
+        if self.is_busy():
             time.sleep(GATHER_S)
         batch = [first]
         while len(batch) < MOST_IN_BATCH:
@@ -328,17 +332,22 @@ def forget_account(connection: sa.Connection, account_id: str, why: str) -> int:
 
     Those that nobody has handled yet are ignored for the given reason.
     """
-    statement = sa.select(inbox.c.id, inbox.c.body, inbox.c.state).where(inbox.c.body.is_not(None))
-    if connection.dialect.name == "postgresql":
-        statement = statement.with_for_update(skip_locked=True)  # what another worker holds it folds, and ignores
-    mine = [(row.id, row.state) for row in connection.execute(statement) if _is_of(row.body, account_id)]
     nothing = {"body": None, "uuid": "", "participant_uuid": "", "registrant_id": "", "meaning": ""}
-    for start in range(0, len(mine), 500):
-        chunk = mine[start : start + 500]
-        ids, waits = [id_ for id_, _ in chunk], [id_ for id_, state in chunk if state == WAITING]
-        connection.execute(sa.update(inbox).where(inbox.c.id.in_(ids)).values(nothing))
+    forgotten = last = 0
+    while True:
+        statement = sa.select(inbox.c.id, inbox.c.body, inbox.c.state).where(inbox.c.body.is_not(None))
+        statement = statement.where(inbox.c.id > last).order_by(inbox.c.id).limit(500)
+        if connection.dialect.name == "postgresql":
+            statement = statement.with_for_update(skip_locked=True)  # what another worker holds it folds, and ignores
+        rows = connection.execute(statement).all()
+        if not rows:
+            return forgotten
+        last = rows[-1].id
+        mine = [row for row in rows if _is_of(row.body, account_id)]
+        forgotten += len(mine)
+        waits = [row.id for row in mine if row.state == WAITING]
+        connection.execute(sa.update(inbox).where(inbox.c.id.in_([row.id for row in mine])).values(nothing))
         connection.execute(sa.update(inbox).where(inbox.c.id.in_(waits)).values(state=IGNORED, reason=why))
-    return len(mine)
 
 
 def _is_of(body: bytes, account_id: str) -> bool:

@@ -21,13 +21,12 @@ from starlette.routing import Mount, Route
 from tajo.config.model import Config
 from tajo.core.errors import ConfigError, TajoError, TransientError
 from tajo.core.problems import problem_of
-from tajo.store import heartbeats, inbox, runs
+from tajo.store import inbox, runs
 from tajo.store.database import Database
 from tajo.store.inbox import Delivery, Inbox, Received
 from tajo.web import asking
-from tajo.workflows import connecting, request
+from tajo.workflows import connecting, jobs, request
 from tajo.workflows.contacts import write_one
-from tajo.workflows.jobs import alive
 from tajo.workflows.services import Services
 from tajo.workflows.stories import story
 
@@ -152,7 +151,7 @@ class Api:
         wanted = request.read_request(**{name: asking.text(body, name) for name in names}, now=self.clock())
         if dry_run:
             return 202, {"run": self._begin_preview(wanted)}
-        if not alive(await self.database.read(heartbeats.beats), self.clock()):
+        if not await jobs.at_work(self.database, self.clock()):
             raise TransientError(
                 "no worker has shown itself for 30 s", origin="api.sync", hint="start `tajo serve` or `tajo worker`"
             )
@@ -190,7 +189,8 @@ class Api:
         if run is None:
             raise asking.NotFoundError("there is no such run", origin="api.runs")
         state, started = connecting.ended_as(run), run.started_at.isoformat()
-        return 200, {"run": run.id, "state": state, "started_at": started, "summary": run.summary}
+        summary = run.summary and (await jobs.outcome(self.database, run) or run.summary)
+        return 200, {"run": run.id, "state": state, "started_at": started, "summary": summary}
 
     # --- people ---
 

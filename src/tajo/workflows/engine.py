@@ -325,4 +325,9 @@ def _config(database: Database, role: str, *, live: bool) -> DBOSConfig:
 
 def _quiet() -> None:
     """DBOS writes to its own logger; what matters of it reaches the operator as an error of ours."""
-    logging.getLogger("dbos").setLevel(logging.CRITICAL)
+    theirs = logging.getLogger("dbos")
+    theirs.setLevel(logging.CRITICAL)
+    for handler in [each for each in theirs.handlers if type(each) is logging.StreamHandler]:
+        theirs.removeHandler(handler)  # it holds the stderr of the moment of the import, which may be closed by now
+    if not theirs.handlers:
+        theirs.addHandler(logging.NullHandler())

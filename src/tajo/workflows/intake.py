@@ -114,27 +114,20 @@ class Fold:
         self.removed_at = leaving.removed_at(self.connection)
 
     def apply(self, opened: Sequence[Opened]) -> None:
-        for each in opened:
-            if isinstance(each.event, Deauthorized):
-                self._deauthorized(each.event, each)
-        told = [(each.event, each.delivery) for each in opened if not self._is_too_late(each)]
+        told = [(each.event, each.delivery) for each in opened]
         self._know([event for event, _ in told])
         sightings.add(self.connection, [_sighting(event) for event, _ in told if isinstance(event, ParticipantTold)])
         self._registrations([(event, delivery) for event, delivery in told if isinstance(event, RegistrationTold)])
-        for event, delivery in told:
-            if isinstance(event, SessionTold):
-                self._session(event, delivery)
-            elif isinstance(event, RecordingTold):
-                self._recording(event, delivery)
+        for each in opened:
+            if isinstance(each.event, SessionTold):
+                self._session(each.event, each.delivery)
+            elif isinstance(each.event, RecordingTold):
+                self._recording(each.event, each.delivery)
+            elif isinstance(each.event, Deauthorized):
+                self._deauthorized(each.event, each)
             # That the recorder started or stopped is kept and shown in the inbox; nothing follows.
 
-    def _is_too_late(self, opened: Opened) -> bool:
-        if not self._is_of_before(opened.event):
-            return False
-        opened.state, opened.reason = IGNORED, leaving.REMOVED  # however late it comes
-        return True
-
-    def _is_of_before(self, event: Event | None) -> bool:
+    def is_of_before(self, event: Event | None) -> bool:
         """Of before the app was removed. The removal itself may be folded twice: the inbox is another file."""
         if event is None or isinstance(event, Deauthorized) or self.removed_at is None:
             return False
@@ -220,19 +213,19 @@ class Fold:
     def _deauthorized(self, told: Deauthorized, opened: Opened) -> None:
         """The tokens are dead and the account's data has to go; `left` says whose bodies have to leave the inbox."""
         if not leaving.leave(self.connection, told, self.account_id):
-            opened.state, opened.reason = IGNORED, "of another account or user, or older than the last connection"
+            opened.state, opened.reason = IGNORED, "of another account or user, or older than what is known"
             return
         self.follow.clear()
         self.left.add(told.account_id)
-        self.removed_at = leaving.removed_at(self.connection) or told.at
+        self.removed_at = told.at
         error = CredentialError(
             "the Zoom app was removed from the account: its tokens are dead",
             origin="zoom.webhook.app_deauthorized",
             hint="what was read is deleted; install the app again, then run `tajo connectors connect zoom`",
         )
         known = [each for each in letters.open_letters(self.connection, "zoom") if each.origin == error.origin]
-        if all(each.arose_at < self.removed_at for each in known):
-            letters.add(self.connection, "zoom", error, self.removed_at)
+        if all(each.arose_at < told.at for each in known):
+            letters.add(self.connection, "zoom", error, told.at)
 
 
 def _session_told(event: Event | None) -> Session | None:
@@ -319,12 +312,26 @@ def fold(
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('tajo:fold'))"))
     folding = Fold(connection, settle_after, account_id)
     told = [each for each in opened if each.event is not None]
-    for each, error in _fold_those_that_can_be(folding, told):
+    removals = [each for each in told if isinstance(each.event, Deauthorized)]
+    failed = _fold_those_that_can_be(folding, removals)
+    for each in told:
+        if folding.is_of_before(each.event):
+            each.state, each.reason = IGNORED, leaving.REMOVED  # however late it comes
+    rest = [each for each in told if not isinstance(each.event, Deauthorized) and each.state != IGNORED]
+    failed += _fold_those_that_can_be(folding, rest)
+    for each, error in failed:
         _give_up(connection, each, error, now)
-    replayed = [each for each in opened if each.delivery.replayed_at is not None and each.state == HANDLED]
-    letters.resolve(connection, [_subject(each) for each in replayed], now)
+    replayed = [_subject(each) for each in told if each.delivery.replayed_at is not None and each.state != FAILED]
+    letters.resolve(connection, replayed, now)
     enqueue(connection, list(folding.follow.values()))
     return folding.left
+
+
+def mark(connection: sa.Connection, opened: Sequence[Opened], left: Iterable[str], now: datetime) -> None:
+    """Record in the inbox what became of a batch, and drop the bodies of the accounts that left."""
+    inbox.mark(connection, [each.row(now) for each in opened])
+    for account_id in left:
+        inbox.forget_account(connection, account_id, leaving.REMOVED)
 
 
 def _fold_those_that_can_be(folding: Fold, some: Sequence[Opened]) -> list[tuple[Opened, Exception]]:
@@ -339,8 +346,6 @@ def _fold_those_that_can_be(folding: Fold, some: Sequence[Opened]) -> list[tuple
         raise  # the database's fault: the whole batch is folded when it works again
     except Exception as error:  # whatever one event does, all others are folded
         folding.follow, folding.left, folding.removed_at = before
-        for each in some:
-            each.state, each.reason = HANDLED, ""
         if len(some) == 1:
             return [(some[0], error)]
         middle = len(some) // 2
@@ -349,13 +354,6 @@ def _fold_those_that_can_be(folding: Fold, some: Sequence[Opened]) -> list[tuple
             *_fold_those_that_can_be(folding, some[middle:]),
         ]
     return []
-
-
-def mark(connection: sa.Connection, opened: Sequence[Opened], left: Iterable[str], now: datetime) -> None:
-    """Record in the inbox what became of a batch, and drop the bodies of the accounts that left."""
-    inbox.mark(connection, [each.row(now) for each in opened])
-    for account_id in left:
-        inbox.forget_account(connection, account_id, leaving.REMOVED)
 
 
 def take(connection: sa.Connection) -> tuple[list[Opened], dict[str, int]]:

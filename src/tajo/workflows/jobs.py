@@ -70,6 +70,22 @@ async def follow(database: Database, run: runs.Run, *, progress: Progress) -> di
     return summary
 
 
+async def outcome(database: Database, run: runs.Run) -> dict[str, Any] | None:
+    """The whole result of a run's attempt, without the single writes; None where the engine has forgotten it."""
+
+    def look() -> list[WorkflowStatus]:
+        client = open_client(database)
+        try:
+            return client.list_workflows(workflow_ids=[workflow_id(run)], status="SUCCESS")
+        finally:
+            client.destroy()
+
+    for each in await anyio.to_thread.run_sync(look):
+        found: dict[str, Any] = each.output or {}
+        return {name: value for name, value in found.items() if name != "writes"}
+    return None
+
+
 async def _ended(client: DBOSClient, database: Database, run: runs.Run, progress: Progress) -> WorkflowStatus:
     """The workflow's last state; meanwhile `progress` is told how far the run is."""
     job: WorkflowHandle[Any] = client.retrieve_workflow(workflow_id(run))

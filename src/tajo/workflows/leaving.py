@@ -20,7 +20,7 @@ def leave(connection: sa.Connection, told: Deauthorized, account_id: str) -> boo
     """Delete tokens, facts and rosters, and forget the connection; False where the event is not about it.
 
     `account_id` is the configured one, "" if none. Another account's or user's event is none of ours; neither is one
-    of before the last connection, however late or often it comes.
+    of before the last connection or removal, however late or often it comes.
     """
     signed_in = signins.known(connection)
     ours = {account_id, signed_in.account_id if signed_in else ""} - {""}
@@ -28,15 +28,17 @@ def leave(connection: sa.Connection, told: Deauthorized, account_id: str) -> boo
         return False
     if signed_in is not None and _of_another_user(told, signed_in):
         return False
+    before = removed_at(connection)
+    if before is not None and told.at < before:
+        return False
     connected = notes.get(connection, CONNECTED)
     since = [datetime.fromisoformat(connected)] if connected else []
     since += [signed_in.signed_in_at] if signed_in else []
     if any(moment > told.at for moment in since):
         return False
-    last = max(told.at, removed_at(connection) or told.at)
-    forget_everything_told(connection, last)
+    forget_everything_told(connection, told.at)
     notes.forget(connection, CONNECTED)
-    notes.put(connection, REMOVED_AT, last.isoformat())
+    notes.put(connection, REMOVED_AT, told.at.isoformat())
     return True
 
 

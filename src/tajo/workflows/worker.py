@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -21,19 +22,32 @@ from tajo.workflows.engine import Engine, FollowUp
 from tajo.workflows.services import Services
 
 IDLE_S = 0.2  # between looks at an empty inbox
+MARKED_AT_ONCE = 50  # deliveries; meanwhile no new one can be kept, and its sender waits
 HEARTBEAT = timedelta(seconds=10)
 TIDY = timedelta(hours=1)
 WORKFLOWS_KEPT = timedelta(days=7)  # ended ones, with their steps: for looking at
 
 
 class Worker:
-    """Runs until `stop` is set. `inbox_database` is where deliveries are; on Postgres the same as the main one."""
+    """Runs until `stop` is set. `inbox_database` is where deliveries are; on Postgres the same as the main one.
 
-    def __init__(self, services: Services, engine: Engine, inbox_database: Database, *, name: str) -> None:
+    While `receiving` (deliveries come into this very process) it rests as long as it works: they come first.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        engine: Engine,
+        inbox_database: Database,
+        *,
+        name: str,
+        receiving: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._services = services
         self.engine = engine
         self._inbox = inbox_database
         self._name = name
+        self._receiving = receiving
         self.stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -77,13 +91,14 @@ class Worker:
     async def drain(self) -> None:
         """Hand deliveries on until stopped."""
         while not self.stop.is_set():
+            began = time.monotonic()
             try:
                 handled = await self.drain_once()
             except TajoError as error:
                 logs.say_error("drain.failed", error)
                 handled = 0  # the database is away or full: the inbox keeps everything until it is back
-            if handled < intake.BATCH:
-                await self._wait(IDLE_S)
+            rest = time.monotonic() - began if self._receiving() else 0.0
+            await self._wait(rest if handled == intake.BATCH else max(rest, IDLE_S))
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -102,7 +117,8 @@ class Worker:
             intake.drop_duplicates(opened, known)
             # Two files, so two transactions: a crash between them folds the batch again, which changes nothing.
             left = await self._services.database.write(self._fold, opened, now)
-            await self._inbox.write(intake.mark, opened, left, now)
+            for start in range(0, len(opened), MARKED_AT_ONCE):
+                await self._inbox.write(intake.mark, opened[start : start + MARKED_AT_ONCE], left, now)
             _log(opened)
         return len(opened)
 
