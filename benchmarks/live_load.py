@@ -13,7 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -24,6 +24,7 @@ from tajo.simulators.zoom.webhooks import events_of, raw_body, sign
 
 SECRET = "benchmark-secret-token"
 PATH = "/webhooks/zoom"
+LONGEST_S = 300.0  # for one load
 
 
 @dataclass(slots=True)
@@ -93,11 +94,12 @@ def _request(body: bytes, timestamp: str, path: str) -> Request:
 
 
 class Connection(asyncio.Protocol):
-    """One request at a time; asks `ready` for the next when an answer came."""
+    """One request at a time; says `ready` when it is connected, and when an answer came or the connection is lost."""
 
     def __init__(self, outcome: Outcome, ready: Callable[[Connection], None]) -> None:
         self._outcome = outcome
         self._ready = ready
+        self.is_new, self.is_lost = True, False
         self._transport: asyncio.Transport | None = None
         self._asked: tuple[Request, float] | None = None
         self._got = b""
@@ -109,7 +111,7 @@ class Connection(asyncio.Protocol):
 
     def ask(self, request: Request, due: float) -> None:
         assert self._transport is not None
-        self._asked = (request, due)
+        self._asked, self.is_new = (request, due), False
         self._transport.write(request.data)
 
     def data_received(self, data: bytes) -> None:
@@ -126,10 +128,12 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         del error
+        self.is_lost = True
         if self._asked is not None:
             self._outcome.latencies.append(time.perf_counter() - self._asked[1])
             self._outcome.statuses[0] += 1
             self._asked = None
+            self._ready(self)
 
     def close(self) -> None:
         if self._transport is not None:
@@ -149,7 +153,7 @@ class Load:
         self._free: deque[Connection] = deque()
         self._due: deque[float] = deque()
         self._began = 0.0
-        self._all_connected = asyncio.Event()
+        self._finished = asyncio.Event()
 
     async def run(self, port: int, connections: int) -> Outcome:
         loop = asyncio.get_running_loop()
@@ -162,8 +166,9 @@ class Load:
             self._began_with(connection)
         if self._rate:
             await self._keep_time()
-        while len(self.outcome.latencies) < self._count and time.perf_counter() - self._began < 300:  # noqa: ASYNC110
-            await asyncio.sleep(0.002)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_S):
+                await self._finished.wait()
         self.outcome.seconds = time.perf_counter() - self._began
         self.outcome.cpu_s = time.process_time() - used
         for connection in made:
@@ -177,6 +182,10 @@ class Load:
             self._ready(connection)
 
     def _ready(self, connection: Connection) -> None:
+        if self._began and len(self.outcome.latencies) == self._count:
+            self._finished.set()
+        if connection.is_lost:
+            return
         if not self._began:
             self._free.append(connection)
         elif not self._rate:
@@ -193,6 +202,8 @@ class Load:
             due = self._began + number / self._rate
             if (early := due - time.perf_counter()) > 0:
                 await asyncio.sleep(early)
+            while self._free and self._free[0].is_lost:
+                self._free.popleft()
             if self._free:
                 self._free.popleft().ask(self._left.popleft(), due)
             else:

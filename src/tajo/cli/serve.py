@@ -58,7 +58,7 @@ class Service:
         self.stopping = asyncio.Event()
 
     async def serve(self, *, host: str, port: int, worker: bool) -> None:
-        from granian.constants import Interfaces
+        from granian.constants import HTTPModes, Interfaces
         from granian.http import HTTP1Settings
         from granian.server.embed import Server
 
@@ -73,6 +73,7 @@ class Service:
                 address=host,
                 port=port,
                 interface=Interfaces.ASGINL,
+                http=HTTPModes.http1,  # while it waits to learn which HTTP a client speaks, no deadline runs
                 http1_settings=HTTP1Settings(header_read_timeout=HEADER_DEADLINE_MS),
                 backlog=2048,
                 log_enabled=False,
