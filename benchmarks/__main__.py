@@ -11,7 +11,18 @@ import traceback
 from benchmarks import results
 from benchmarks.report import Section, as_text
 
-SECTIONS = ("webinar", "backfill", "large", "roster", "startup", "comparison")
+SECTIONS = (
+    "webinar",
+    "backfill",
+    "large",
+    "roster",
+    "startup",
+    "comparison",
+    "live_receive",
+    "live_backlog",
+    "live_outage",
+    "live_kills",
+)
 
 
 def main() -> int:
