@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -259,6 +268,123 @@ def _ground(
         plans |= BUILDERS[name](stage)
     made = simulators(stage.world(), at=clock, **switches)
     return Ground(made, database, made.config(**(config or {})), plans)
+
+
+# --- the service as a process ---
+
+SECRET = "test-secret-token"
+STARTS_WITHIN_S = 60.0
+
+# The command line on a clock that is so many seconds ahead; engine, database and signatures all see that time.
+AHEAD = """
+import sys, time, time_machine
+time_machine.travel(time.time() + float(sys.argv.pop(1)), tick=True).start()
+from tajo.cli.main import main
+main()
+"""
+
+
+@dataclass
+class LiveService:
+    """A folder, and at most one process of `tajo serve` at a time that serves it."""
+
+    folder: Path
+    port: int = 0
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/webhooks/zoom"
+
+    def configure(self, *, zoom: dict[str, Any], brevo: dict[str, Any], **more: Any) -> None:
+        connector = {"webhook": {"secret_token": SECRET}, "schedule": "0 0 1 1 *", **zoom}
+        settings = {"connectors": {"zoom": connector}, "brevo": brevo, **more}
+        settings["database_url"] = f"sqlite:///{self.folder / 'tajo.db'}"
+        (self.folder / "tajo.yml").write_text(json.dumps(settings))
+
+    def start(self, ahead_s: float = 0.0) -> None:
+        """Start it, and wait until it answers."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ZOOM_", "BREVO_", "TAJO_"))}
+        command = ("-m", "tajo.cli.main") if not ahead_s else ("-c", AHEAD, str(ahead_s))
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *command, "serve", "--port", str(self.port)],
+                cwd=self.folder,
+                env=kept | {"PYTHONWARNINGS": "ignore"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        until = time.monotonic() + STARTS_WITHIN_S
+        while not self._answers():
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < until, f"does not answer: {self.log()}"
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        assert self.process.wait(30) == -signal.SIGKILL, self.log()
+
+    def stop(self) -> int:
+        """SIGTERM; its exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(60)
+
+    def end(self) -> None:
+        """Whatever became of the test."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()[-4000:]
+
+    def inbox(self, query: str) -> list[tuple[Any, ...]]:
+        return self._ask("tajo-inbox.db", query)
+
+    def main(self, query: str) -> list[tuple[Any, ...]]:
+        return self._ask("tajo.db", query)
+
+    def _ask(self, name: str, query: str) -> list[tuple[Any, ...]]:
+        connection = sqlite3.connect(self.folder / name, timeout=30)
+        try:
+            return list(connection.execute(query))
+        finally:
+            connection.close()
+
+    def busy(self) -> int:
+        """Deliveries that wait, and workflows that do or are not done."""
+        (waiting,) = self.inbox("SELECT count(*) FROM inbox WHERE state = 'waiting'")[0]
+        (open_,) = self.main("SELECT count(*) FROM workflow_status WHERE status IN ('PENDING', 'ENQUEUED', 'DELAYED')")[
+            0
+        ]
+        return int(waiting) + int(open_)
+
+
+@pytest.fixture
+def live_service() -> Iterator[Callable[[Path], LiveService]]:
+    """Makes services on folders; whatever becomes of the test, their processes end."""
+    made: list[LiveService] = []
+
+    def make(folder: Path) -> LiveService:
+        made.append(LiveService(folder))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.end()
 
 
 @pytest.hookimpl(trylast=True)
