@@ -12,7 +12,7 @@ from typing import Any
 import anyio.to_thread
 import sqlalchemy as sa
 
-from tajo.brevo.api import events
+from tajo.brevo.api import account, events
 from tajo.brevo.api.events import EventWrite
 from tajo.core.announce import Announcement
 from tajo.core.errors import RejectedError, TajoError, TransientError
@@ -140,6 +140,8 @@ async def _send(services: Services, writes: Sequence[Write], report: Sent) -> No
             raise
         report.ambiguous += len(keys)
         await services.database.write(effects.finish, keys, AMBIGUOUS, services.clock())
+        # A call that may be repeated: all others wait until Brevo answers, or are left for later.
+        await services.brevo.send(account.get())
         return
     await _sent(services, [each for at, each in enumerate(writes) if at not in failures], report)
     for at, reason in failures.items():
