@@ -133,7 +133,7 @@ class Connection(asyncio.Protocol):
             self._outcome.latencies.append(time.perf_counter() - self._asked[1])
             self._outcome.statuses[0] += 1
             self._asked = None
-            self._ready(self)
+        self._ready(self)
 
     def close(self) -> None:
         if self._transport is not None:
@@ -153,10 +153,11 @@ class Load:
         self._free: deque[Connection] = deque()
         self._due: deque[float] = deque()
         self._began = 0.0
+        self._lanes, self._lost = 0, 0
         self._finished = asyncio.Event()
 
     async def run(self, port: int, connections: int) -> Outcome:
-        loop = asyncio.get_running_loop()
+        loop, self._lanes = asyncio.get_running_loop(), connections
         made = [
             (await loop.create_connection(lambda: Connection(self.outcome, self._ready), "127.0.0.1", port))[1]
             for _ in range(connections)
@@ -185,6 +186,9 @@ class Load:
         if self._began and len(self.outcome.latencies) == self._count:
             self._finished.set()
         if connection.is_lost:
+            self._lost += 1
+            if self._lost == self._lanes:
+                self._finished.set()  # nobody is there any more
             return
         if not self._began:
             self._free.append(connection)
