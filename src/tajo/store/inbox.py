@@ -70,7 +70,8 @@ MOST_IN_BATCH = 2_000
 CHUNK = 500  # what surely fits one IN
 PATIENCE = timedelta(seconds=2.5)  # ours: Zoom itself gives up after 3 s
 BUSY_S = 0.02  # ours: so soon after a batch comes the next delivery, and more are on their way:
-GATHER_S = 0.004  # a moment is waited for them. A commit costs more than all else that a delivery needs.
+GATHER_S = 0.004  # a moment is waited for them. A commit costs more than all else that a delivery needs;
+ENOUGH = 16  # unless so many wait already
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ class Inbox:
         first = self._queue.get()
         if first is None:
             return [], False
-        if self.is_busy():
+        if self.is_busy() and self._queue.qsize() < ENOUGH:
             time.sleep(GATHER_S)
         batch = [first]
         while len(batch) < MOST_IN_BATCH:
