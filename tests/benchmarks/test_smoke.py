@@ -18,6 +18,15 @@ def test_the_benchmarks_run() -> None:
         assert figure in done.stdout
 
 
+def test_those_of_the_service_run() -> None:
+    """Webhooks into `tajo serve` from a process of their own, and an outage of Brevo on a clock of its own."""
+    command = [sys.executable, "-m", "benchmarks", "live_receive", "live_outage", "live_kills", "--quick"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    for figure in ("acknowledged and lost", "share of the allowed rate", "integrity_check"):
+        assert figure in done.stdout
+
+
 def test_an_unknown_section_is_refused() -> None:
     command = [sys.executable, "-m", "benchmarks", "nothing"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)

@@ -25,7 +25,7 @@ from tajo.simulators.zoom.webhooks import Event, WebhookSender, events_of, raw_b
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
-KILLS = int(os.environ.get("TAJO_TEST_KILLS", "4"))  # `make bench` does it 50 times
+KILLS = int(os.environ.get("TAJO_TEST_KILLS", "4"))  # `python -m benchmarks live_kills` does it 50 times
 PER_LIFE = 400  # acknowledged before a kill, about
 SENDERS = 8
 SECRET = "test-secret-token"

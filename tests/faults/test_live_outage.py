@@ -21,7 +21,7 @@ from tajo.simulators.zoom.webhooks import WebhookSender, WebhookSwitches, events
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
 
-AWAY_S = float(os.environ.get("TAJO_TEST_AWAY_S", "6"))  # `make bench` does it with 60 s and 3,000 people
+AWAY_S = float(os.environ.get("TAJO_TEST_AWAY_S", "6"))  # `python -m benchmarks live_outage`: 60 s, 3,000 people
 PEOPLE = int(os.environ.get("TAJO_TEST_PEOPLE", "300"))
 SECRET = "test-secret-token"
 LISTS = {"meeting_participants": 15, "webinar_attendees": 16, "webinar_registrants": 17}
