@@ -637,14 +637,15 @@ def session_events(draw: st.DrawFn) -> Json:
         word = draw(st.sampled_from(["created", "approved", "denied", "cancelled"]))
         rid = draw(st.sampled_from(PEOPLE))
         status = draw(st.sampled_from(["approved", "pending"])) if word == "created" else word
-        more = {"join_url": f"https://zoom.example/{rid}"} if status == "approved" else {}
+        link = f"https://zoom.example/{rid}/{draw(st.integers(1, 2))}"
+        more = {"join_url": link} if status == "approved" else {}
         if word == "created":
             more |= {"status": status, "org": draw(st.sampled_from(["", "O"]))}
         else:
             more |= {"first_name": draw(st.sampled_from(["민수", "Minsu"]))}
         dates = draw(st.sampled_from([(), ("d1",), ("d1", "d2")]))
         return signup(word, at=at, rid=rid, dates=dates, **more)
-    share = f"https://zoom.example/{draw(st.integers(1, 2))}"
+    share = draw(st.sampled_from(["", "https://zoom.example/1", "https://zoom.example/2"]))
     word = draw(st.sampled_from(["completed", "transcript_completed", "started"]))
     return recording(word, at=at, share=share, uuid=draw(st.sampled_from(["u1==", "u2=="])))
 

@@ -16,6 +16,7 @@ import pytest
 
 from tajo import app
 from tajo.simulators.brevo import BrevoSimulator
+from tajo.simulators.faults import Fault
 from tajo.simulators.world import Live, ShiftedClock, live_webinar
 from tajo.simulators.zoom import ZoomSimulator
 from tajo.simulators.zoom.webhooks import Event, WebhookSender, events_of, post_to
@@ -24,6 +25,7 @@ from tajo.store.database import Database
 from tajo.store.inbox import Inbox
 from tajo.web.app import build
 from tajo.web.metrics import Metrics
+from tajo.workflows import live
 from tajo.workflows.engine import Engine
 from tajo.workflows.worker import Worker
 
@@ -112,9 +114,9 @@ def service(config: Callable[..., Any]) -> Callable[..., Any]:
         **webinar: Any,
     ) -> AsyncIterator[Service]:
         now = datetime.now(UTC).replace(microsecond=0)
-        live = live_webinar(seed, now=now, **{"registrants": 12, "attendees": 7} | webinar)
+        shown = live_webinar(seed, now=now, **{"registrants": 12, "attendees": 7} | webinar)
         clock = ShiftedClock(now)
-        zoom, brevo = ZoomSimulator(live.before, clock=clock), BrevoSimulator(clock=clock)
+        zoom, brevo = ZoomSimulator(shown.before, clock=clock), BrevoSimulator(clock=clock)
         for id_ in (15, 16, 17):
             brevo.add_list(id_, f"list {id_}")
         for attribute in ("MEETING_JOIN_DATE", "MEETING_DURATION", "WEBINAR_NAME", "ATTENDANCE_STATUS", "UTM_SOURCE"):
@@ -138,7 +140,7 @@ def service(config: Callable[..., Any]) -> Callable[..., Any]:
         )
         box = Inbox(app.open_inbox(settings_))
         web, _ = build(database, box, secrets=lambda: [SECRET], clock=clock, metrics=Metrics())
-        it = Service(live, clock, zoom, brevo)
+        it = Service(shown, clock, zoom, brevo)
         it.inbox = box
         it.sender = WebhookSender(zoom, url="https://t.example/webhooks/zoom", secret=SECRET, post=post_to(web))
         try:
@@ -307,3 +309,32 @@ async def test_two_workers_on_postgres_do_the_work_once(
         assert max(Counter((e.name, e.identifiers["email_id"]) for e in it.brevo.events).values()) == 1
         second.stop.set()
         await draining
+
+
+async def test_what_never_works_is_a_dead_letter(
+    service: Callable[..., Any], sqlite_database: Database, tmp_path: Path
+) -> None:
+    """The last attempt, with a key that Brevo does not take: nothing is given up in silence."""
+    async with service(sqlite_database, tmp_path, started=False) as it:
+        it.brevo.faults.order(Fault.respond(401), times=None)
+        about = ("webinar", str(it.live.truth.session_id), live.MOST_ATTEMPTS)
+        await it.worker.engine.begin("registered:last", live.registered_workflow, *about)
+        await it.until(lambda: any("in vain" in each.reason for each in sqlite_database.read_now(letters.open_letters)))
+        await it.until(it.quiet)
+
+
+async def test_a_schedule_ends_with_the_mode_that_wanted_it(
+    service: Callable[..., Any], sqlite_database: Database, tmp_path: Path
+) -> None:
+    for mode, names in (("hybrid", ["sweep"]), ("realtime", [])):
+        async with service(sqlite_database, tmp_path, settings={"sync_mode": mode}) as it:
+            schedules = it.worker.engine.client.list_schedules
+            await it.until(lambda schedules=schedules, names=names: [s["schedule_name"] for s in schedules()] == names)
+
+
+def test_our_own_waits_are_as_long_as_was_asked_for_and_failures_wait_longer_each_time() -> None:
+    settling, failed = {"again_in_s": 300.0}, {"again_in_s": 60.0, "error": "TransientError"}
+    assert {live.pause_after(settling, attempt) for attempt in (1, 5, 78)} == {timedelta(minutes=5)}
+    minutes = [live.pause_after(failed, attempt) // timedelta(minutes=1) for attempt in (1, 2, 3, 7, 78)]
+    assert minutes == [1, 2, 5, 60, 60]
+    assert live.pause_after(failed | {"again_in_s": 7200.0}, 1) == timedelta(hours=2)

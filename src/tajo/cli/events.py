@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from tajo.cli.options import plain, print_json, read_config, shared
 from tajo.core.errors import TajoError, UsageError
-
-if TYPE_CHECKING:
-    from tajo.store.inbox import Delivery
 
 EVENT_ID = click.IntRange(1, 2**63 - 1)  # as far as the database counts
 STATES = ("waiting", "handled", "duplicate", "ignored", "quarantined", "failed")
@@ -39,13 +36,13 @@ def list_events(
     from tajo.store import inbox
 
     moment = _moment(since)
-    rows: list[Delivery] = _on_inbox(
+    rows: list[inbox.Delivery] = _on_inbox(
         config_path,
         lambda box: box.read_now(lambda c: inbox.listed(c, since=moment, state=status or "", limit=limit)),
         nothing=[],
     )
     for row in rows:
-        told = _told(row)
+        told = row.told()
         if as_json:
             print_json(told)
         else:
@@ -70,9 +67,9 @@ def show(event_id: int, config_path: Path | None, as_json: bool, no_input: bool)
     delivery, headers = found
     body = delivery.body.decode(errors="replace") if delivery.body is not None else None
     if as_json:
-        print_json(_told(delivery) | {"headers": headers, "body": body})
+        print_json(delivery.told() | {"headers": headers, "body": body})
         return 0
-    for name, value in (_told(delivery) | headers).items():
+    for name, value in (delivery.told() | headers).items():
         if value not in ("", None):
             click.echo(plain(f"{name}: {value}"))
     click.echo(plain(body) if body is not None else "(the body's retention is over)")
@@ -125,32 +122,10 @@ def replay(
     return 0
 
 
-def _told(row: Delivery) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "event": row.event,
-        "object_uuid": row.uuid,
-        "participant_uuid": row.participant_uuid,
-        "registrant_id": row.registrant_id,
-        "received_at": row.received_at.isoformat(),
-        "status": row.state,
-        "reason": row.reason,
-    }
+def _moment(since: str | None) -> datetime | None:
+    from tajo.workflows.request import read_moment
 
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    units = {"m": "minutes", "h": "hours", "d": "days"}
-    try:
-        if text[:-1].isascii() and text[:-1].isdigit() and text[-1:] in units:
-            return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
-        day = datetime.fromisoformat(text)
-        return day.replace(tzinfo=UTC) if day.tzinfo is None else day.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise UsageError(
-            f"{text!r} is no time for --since", origin="events", hint="write 2026-09-01, 2h or 3d"
-        ) from None
+    return read_moment(since, datetime.now(UTC), "--since") if since is not None else None
 
 
 def _unknown(event_id: int) -> TajoError:

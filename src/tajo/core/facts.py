@@ -102,7 +102,8 @@ class Registration:
 
     `answers` are (question title, answer) pairs; `source` is the name of the tracking source. `told_at` is when the
     status was told (a webhook's time, or when a listing was asked for), `detailed_at` when the details were; None for
-    a registration of which only a name is known; `listed_at` when a listing last had it.
+    a registration of which only a name is known; `listed_at` when a listing last had it; `linked_at` when the join link
+    was told.
     """
 
     registrant_id: str
@@ -122,6 +123,7 @@ class Registration:
     told_at: datetime | None = None
     detailed_at: datetime | None = None
     listed_at: datetime | None = None
+    linked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

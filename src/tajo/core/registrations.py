@@ -13,6 +13,12 @@ _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 _RANK = {Status.PENDING: 0, Status.APPROVED: 1, Status.DENIED: 2, Status.CANCELLED: 3}
 
 
+def told(registration: Registration, at: datetime, *, detailed: bool) -> Registration:
+    """The registration with the time at which it was told; `detailed`: the whole form, not just a name."""
+    linked_at = at if registration.join_url else None
+    return replace(registration, told_at=at, detailed_at=at if detailed else None, linked_at=linked_at)
+
+
 def merge(one: Registration, other: Registration) -> Registration:
     """Both sources' knowledge of the same registration.
 
@@ -22,11 +28,16 @@ def merge(one: Registration, other: Registration) -> Registration:
     """
     newer = max(one, other, key=_status_order)
     details = max(one, other, key=_details_order)
-    # An approval brings the join link that a pending registration lacked.
-    join_url = details.join_url or max(one.join_url, other.join_url)
+    # The link is another matter: an approval brings the one that a pending registration lacked.
+    linked = max(one, other, key=lambda each: (bool(each.join_url), each.linked_at or _NEVER, each.join_url))
     listed = [each.listed_at for each in (one, other) if each.listed_at is not None]
     return replace(
-        details, status=newer.status, told_at=newer.told_at, join_url=join_url, listed_at=max(listed, default=None)
+        details,
+        status=newer.status,
+        told_at=newer.told_at,
+        join_url=linked.join_url,
+        linked_at=linked.linked_at,
+        listed_at=max(listed, default=None),
     )
 
 
@@ -39,7 +50,7 @@ def _details_order(each: Registration) -> tuple[bool, datetime, str]:
 
 
 def _details(each: Registration) -> Registration:
-    return replace(each, status=Status.APPROVED, told_at=None, join_url="", listed_at=None)
+    return replace(each, status=Status.APPROVED, told_at=None, join_url="", linked_at=None, listed_at=None)
 
 
 def latest_each(registrations: Iterable[Registration]) -> list[Registration]:

@@ -64,6 +64,7 @@ WAITING, HANDLED, DUPLICATE, IGNORED, QUARANTINED, FAILED = (
     "quarantined",
     "failed",
 )
+STATES = (WAITING, HANDLED, DUPLICATE, IGNORED, QUARANTINED, FAILED)
 
 MOST_QUEUED = 20_000  # ours: requests that wait for the disk; beyond that the answer is 503, and Zoom sends again
 MOST_IN_BATCH = 2_000
@@ -222,6 +223,19 @@ class Delivery:
     registrant_id: str
     handled_at: datetime | None
     replayed_at: datetime | None
+
+    def told(self) -> dict[str, Any]:
+        """As `tajo events list --json` and the HTTP API tell it: no body, no address."""
+        return {
+            "id": self.id,
+            "event": self.event,
+            "object_uuid": self.uuid,
+            "participant_uuid": self.participant_uuid,
+            "registrant_id": self.registrant_id,
+            "received_at": self.received_at.isoformat(),
+            "status": self.state,
+            "reason": self.reason,
+        }
 
 
 def _delivery(row: sa.Row[Any]) -> Delivery:

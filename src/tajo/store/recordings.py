@@ -28,15 +28,20 @@ class Recorded:
 
 
 def save(connection: sa.Connection, told: Recorded) -> None:
-    """Keep what was told last; that there is a transcript is never forgotten."""
+    """Keep what was told last of those that have an address; that there is a transcript is never forgotten.
+
+    A function of all that was told, in any order.
+    """
     before = load(connection, told.uuid)
     if before is not None:
-        newer = max(before, told, key=lambda each: (each.told_at, each.share_url))
-        told = replace(newer, transcript=before.transcript or told.transcript)
-        if not told.share_url:
-            told = replace(told, share_url=before.share_url, passcode=before.passcode)
+        newest = max(before, told, key=_order)
+        told = replace(newest, transcript=before.transcript or told.transcript)
     if told != before:
         upsert(connection, recordings, [asdict(told)])
+
+
+def _order(each: Recorded) -> tuple[bool, datetime, str]:
+    return (bool(each.share_url), each.told_at, repr(replace(each, transcript=False)))
 
 
 def load(connection: sa.Connection, uuid: str) -> Recorded | None:

@@ -24,7 +24,9 @@ class Moment(sa.types.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> str | None:
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if value is not None else None
+        if value is None:
+            return None
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
         return datetime.fromisoformat(value) if value is not None else None
@@ -117,6 +119,7 @@ registrations = sa.Table(
     sa.Column("told_at", Moment),
     sa.Column("detailed_at", Moment),
     sa.Column("listed_at", Moment),
+    sa.Column("linked_at", Moment),
     sa.Index(None, "email"),
 )
 

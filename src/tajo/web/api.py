@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ from tajo.core.errors import ConfigError, TajoError, TransientError
 from tajo.core.problems import problem_of
 from tajo.store import inbox, runs
 from tajo.store.database import Database
-from tajo.store.inbox import Delivery, Inbox, Received
+from tajo.store.inbox import Inbox, Received
 from tajo.web import asking
 from tajo.workflows import connecting, jobs, request
 from tajo.workflows.contacts import write_one
@@ -33,7 +33,6 @@ from tajo.workflows.stories import story
 EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MOST_EVENTS = 500
 MOST_PREVIEWS = 10
-STATES = (inbox.WAITING, inbox.HANDLED, inbox.DUPLICATE, inbox.IGNORED, inbox.QUARANTINED, inbox.FAILED)
 ACCESS = ("account_id", "client_id", "client_secret")
 Answer = tuple[int, Any]
 
@@ -213,14 +212,15 @@ class Api:
         query = dict(asked.query_params)
         if unknown := sorted(set(query) - {"since", "status", "limit"}):
             raise asking.wrong(f"{len(unknown)} parameter(s) not known", "known are since, status, limit")
-        since, status, limit = _since(query.get("since"), self.clock()), query.get("status", ""), query.get("limit")
-        if status and status not in STATES:
-            raise asking.wrong("status is none of the states", f"they are {', '.join(STATES)}")
+        since, status, limit = query.get("since"), query.get("status", ""), query.get("limit")
+        moment = request.read_moment(since, self.clock(), "since") if since is not None else None
+        if status and status not in inbox.STATES:
+            raise asking.wrong("status is none of the states", f"they are {', '.join(inbox.STATES)}")
         if limit is not None and not re.fullmatch(r"[1-9][0-9]{0,2}", limit):
             raise asking.wrong(f"limit has to be a number from 1 to {MOST_EVENTS}")
         most = min(int(limit or 50), MOST_EVENTS)
-        rows = await self.inbox.database.read(lambda c: inbox.listed(c, since=since, state=status, limit=most))
-        return 200, {"events": [_told(row) for row in rows]}
+        rows = await self.inbox.database.read(lambda c: inbox.listed(c, since=moment, state=status, limit=most))
+        return 200, {"events": [row.told() for row in rows]}
 
     async def _replay(self, asked: Request) -> Answer:
         id_ = min(int(asked.path_params["event"]), 2**62)
@@ -241,30 +241,3 @@ async def keep(box: Inbox, topic: str, payload: dict[str, Any], event_ts: int | 
     told = event_ts if event_ts is not None else int(now.timestamp() * 1000)
     body = json.dumps({"event": topic, "event_ts": told, "payload": payload}, separators=(",", ":")).encode()
     await box.put(Received(now, sha256(body).hexdigest(), body, {}))
-
-
-def _since(value: str | None, now: datetime) -> datetime | None:
-    if value is None:
-        return None
-    units = {"m": "minutes", "h": "hours", "d": "days"}
-    if ago := re.fullmatch(r"([0-9]{1,4})([mhd])", value):
-        return now - timedelta(**{units[ago[2]]: int(ago[1])})
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise asking.wrong("since is no time", "write 2026-09-01, 2026-09-01T14:00:00Z, 2h or 3d") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _told(row: Delivery) -> dict[str, Any]:
-    """As `tajo events list --json` tells it: no body, no address."""
-    return {
-        "id": row.id,
-        "event": row.event,
-        "object_uuid": row.uuid,
-        "participant_uuid": row.participant_uuid,
-        "registrant_id": row.registrant_id,
-        "received_at": row.received_at.isoformat(),
-        "status": row.state,
-        "reason": row.reason,
-    }

@@ -27,6 +27,7 @@ from tajo.connectors.zoom.events import (
     open_envelope,
     read_event,
 )
+from tajo.core import registrations
 from tajo.core.errors import ContractError, CredentialError, RejectedError
 from tajo.core.facts import Instance, Kind, Registration, Session
 from tajo.core.sightings import Sighting
@@ -244,13 +245,10 @@ def _session_told(event: Event | None) -> Session | None:
     return Session(event.kind, event.session_id) if isinstance(event, ParticipantTold) else None
 
 
-def _registrations_of(told: RegistrationTold) -> list[Registration]:
+def _registrations_of(event: RegistrationTold) -> list[Registration]:
     """One for each date it is for, or one for all of them."""
-    detailed = told.at if told.detailed else None
-    return [
-        replace(told.registration, occurrence_id=date, told_at=told.at, detailed_at=detailed)
-        for date in told.dates or ("",)
-    ]
+    registration = registrations.told(event.registration, event.at, detailed=event.detailed)
+    return [replace(registration, occurrence_id=date) for date in event.dates or ("",)]
 
 
 def _both(one: Session, other: Session) -> Session:

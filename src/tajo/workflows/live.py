@@ -24,7 +24,7 @@ from tajo.workflows.services import Services
 Json = Any
 
 RETRIES = (1, 2, 5, 10, 20, 40, 60)  # minutes between attempts while a vendor is away; then each hour
-MOST_ATTEMPTS = 7 + 72  # three days and more: longer than any outage that is not somebody's to mend
+MOST_ATTEMPTS = 7 + 72  # failures in a row; three days and more: longer than any outage that is not somebody's to mend
 REACH = timedelta(hours=24)  # instances of a session that ended within it are read together
 
 
@@ -61,10 +61,33 @@ async def _attempt(name: str, work: Any, kind: Kind, session_id: str, attempt: i
     steps: Steps = Durable()
     result = await steps.run(name, partial(_caught, services, name, work), kind.value, session_id, *more)
     _log(name, f"{kind.value}:{session_id}", attempt, result)
-    if "again_in_s" in result and attempt < MOST_ATTEMPTS:
+    if "again_in_s" not in result:
+        return result
+    if "error" not in result or attempt < MOST_ATTEMPTS:
         again = partial(_again, services, name, current_id(), f"{kind}:{session_id}")
-        await steps.run("again", again, [kind.value, session_id, *more, attempt + 1], result["again_in_s"])
+        delay = pause_after(result, attempt).total_seconds()
+        # Only failures count: how long a session takes to settle is limited by its deadline.
+        attempt = attempt + 1 if "error" in result else 1
+        await steps.run("again", again, [kind.value, session_id, *more, attempt], delay)
+    else:
+        await steps.run("give up", partial(_give_up, services, name), kind.value, session_id, result.get("problem", ""))
     return result
+
+
+def pause_after(result: Mapping[str, Any], attempt: int) -> timedelta:
+    """As long as was asked for; after a failure longer from attempt to attempt."""
+    asked = timedelta(seconds=result["again_in_s"])
+    return max(asked, timedelta(minutes=RETRIES[min(attempt, len(RETRIES)) - 1])) if "error" in result else asked
+
+
+async def _give_up(services: Services, name: str, kind: str, session_id: str, problem: str) -> Json:
+    error = TajoError(
+        f"{name} was tried {MOST_ATTEMPTS} times in vain{f': {problem}' if problem else ''}",
+        origin=f"zoom.webhook.{name}",
+        hint="mend what is named, then `tajo events replay` the webhook, or `tajo sync zoom`",
+    )
+    await services.database.write(letters.add, f"{kind} {session_id}", error, services.clock())
+    return None
 
 
 def _log(name: str, session: str, attempt: int, result: Mapping[str, Any]) -> None:
@@ -77,7 +100,8 @@ async def _caught(services: Services, name: str, work: Any, kind: str, session_i
     try:
         result: Json = await work(Kind(kind), session_id, *more)
     except TransientError as error:
-        return _failed(error) | {"again_in_s": _delay(services, error).total_seconds()}
+        retry_at = error.retry_at or services.clock()
+        return _failed(error) | {"again_in_s": max(60.0, (retry_at - services.clock()).total_seconds())}
     except (RejectedError, ContractError) as error:
         await services.database.write(letters.add, f"{kind} {session_id}", error, services.clock())
         return _failed(error)
@@ -108,23 +132,12 @@ def _failed(error: TajoError) -> Json:
     }
 
 
-def _delay(services: Services, error: TransientError) -> timedelta:
-    wait = timedelta(minutes=1)
-    if error.retry_at is not None:
-        wait = max(wait, error.retry_at - services.clock())
-    return wait
-
-
 async def _again(
     services: Services, name: str, workflow_id: str, session: str, arguments: list[Json], in_s: float
 ) -> Json:
-    """Enqueue the next attempt, later. Its id follows from this one's, so that a repeated step changes nothing."""
-    attempt = arguments[-1]
-    delay = timedelta(seconds=in_s)
-    if in_s >= 60:
-        delay = max(delay, timedelta(minutes=RETRIES[min(attempt - 2, len(RETRIES) - 1)]))
-    id_ = f"{workflow_id.partition('#')[0]}#{attempt}"
-    follow = FollowUp(name, id_, session, tuple(arguments), delay)
+    """Enqueue the next one, later. Its id follows from this one's, so that a repeated step changes nothing."""
+    base, _, number = workflow_id.partition("#")
+    follow = FollowUp(name, f"{base}#{int(number or 1) + 1}", session, tuple(arguments), timedelta(seconds=in_s))
     await services.database.write(Engine.enqueuing, [follow])
     return None
 
@@ -195,7 +208,7 @@ async def _recorded(services: Services, kind: Kind, session_id: str, uuid: str) 
     known = await services.database.read(facts.session_of, uuid)
     held = await _holding(services, *(known or (kind, session_id)), uuid)
     if held is None or held.readiness not in telling.OVER:
-        if (await telling.quiet(services)).is_too_old(recording.told_at):
+        if services.clock() - recording.told_at > services.config.events.max_age:
             return {"events": None, "problem": "nobody knows who was there"}
         return {"again_in_s": services.settle.every.total_seconds()}
     told = await telling.of_recording(services, held, Share(recording.share_url, recording.passcode), recording.told_at)

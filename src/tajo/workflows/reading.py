@@ -15,6 +15,7 @@ from tajo.connectors.zoom.normalise import Rows
 from tajo.core.errors import ContractError, RejectedError, TajoError, TransientError
 from tajo.core.facts import Instance, Kind, Registration, Role, Session
 from tajo.core.outcome import Settle
+from tajo.core.registrations import told
 from tajo.store import facts, letters, runs
 from tajo.workflows import gaps
 from tajo.workflows.building import rebuild
@@ -181,7 +182,7 @@ async def _registrants(services: Services, details: read.Details, since: datetim
     coming = {date.id for date in session.scheduled if date.end > now}
     vanishing = [date for date in listing.dates if date in coming or (not date and coming)]
 
-    found = [replace(each, told_at=now, detailed_at=now, listed_at=now) for each in listing.registrations]
+    found = [replace(told(each, now, detailed=True), listed_at=now) for each in listing.registrations]
 
     connected = await services.connected_at()
 

@@ -84,6 +84,20 @@ def _day(value: str | date | datetime, name: str, now: datetime) -> date:
         ) from None
 
 
+def read_moment(text: str, now: datetime, name: str) -> datetime:
+    """A time as typed: a UTC day, an ISO time (UTC unless it says otherwise), or 30m, 2h, 3d ago. UsageError."""
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    try:
+        if ago := re.fullmatch(r"([0-9]+)([mhd])", text):
+            return now - timedelta(**{units[ago[2]]: int(ago[1])})
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"{text[:40]!r} is no time for {name}", origin="events", hint="write 2026-09-01, 2h or 3d"
+        ) from None
+
+
 def _ident(value: str | None) -> str:
     """A numeric id as people copy it ("874 5548 2100", "874-5548-2100"), or a UUID as it is."""
     text = (value or "").strip()

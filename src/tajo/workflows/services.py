@@ -63,6 +63,12 @@ class Services:
         at = await self.database.read(notes.get, CONNECTED)
         return datetime.fromisoformat(at) if at else None
 
+    def noted_so_far(self) -> list[str]:
+        """What was remembered, for one run's summary; the next run begins with nothing."""
+        noted = list(self.noted)
+        self.noted.clear()
+        return noted
+
     @property
     def connector(self) -> ZoomConfig:
         return self.config.connectors.zoom

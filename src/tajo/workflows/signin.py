@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -15,7 +14,7 @@ import sqlalchemy as sa
 
 from tajo.config.model import Config
 from tajo.connectors.zoom.api import oauth
-from tajo.connectors.zoom.api.auth import ORIGIN, RENEW_AT, Token, basic
+from tajo.connectors.zoom.api.auth import ORIGIN, RENEW_AT, SharedToken, Token, basic
 from tajo.core.errors import CredentialError, TajoError, TransientError
 from tajo.core.problems import error_of, problem_of
 from tajo.http import Http, Reply
@@ -225,66 +224,29 @@ class _NotOursError(CredentialError):
     """A state that nobody here gave out, or whose time or use is over."""
 
 
-class UserTokens:
-    """The sign-in's access token: from the database, renewed at 80 % of its life by one request of all processes.
-
-    For one event loop.
-    """
+class UserTokens(SharedToken):
+    """The sign-in's access token: from the database, renewed at 80 % of its life by one request of all processes."""
 
     def __init__(self, signed_in: SignIns) -> None:
+        super().__init__(lambda: signed_in.clock())
         self._signins = signed_in
-        self._lock = asyncio.Lock()
-        self._token: Token | None = None
         self._version = ""
-        self._renew_at: datetime | None = None
         self._refused = ""  # the version whose access token Zoom refused
-        self._attempts = 0
-        self._failure: TajoError | None = None
-
-    async def token(self) -> Token:
-        """A token that is good for some minutes more. CredentialError when a new sign-in is needed.
-
-        Who waited while another caller's request failed shares its failure instead of asking again.
-        """
-        fresh, seen = self._fresh(), self._attempts
-        if fresh:
-            return fresh
-        async with self._lock:
-            fresh = self._fresh()
-            if fresh:
-                return fresh
-            if self._failure is not None and self._attempts > seen:
-                raise copy(self._failure)
-            try:
-                found = await self._current()
-            except TajoError as failure:
-                self._failure = failure
-                raise
-            finally:
-                self._attempts += 1
-            self._failure = None
-            return found
 
     def invalidate(self, token: Token) -> None:
-        """Forget a token that Zoom refused; nothing happens when a newer one has already taken its place."""
         if self._token is token:
-            self._refused, self._token = self._version, None
+            self._refused = self._version
+        super().invalidate(token)
 
-    def _fresh(self) -> Token | None:
-        if self._token is None or self._renew_at is None or self._signins.clock() >= self._renew_at:
-            return None
-        return self._token
-
-    async def _current(self) -> Token:
+    async def _next(self) -> tuple[Token, datetime]:
         """The database's token if it is fresh, else the next one, by whoever asks for it."""
         patience = self._signins.clock() + 2 * LEASE
         while True:
             known, pair = await self._load()
             renew_at = pair.asked_at + RENEW_AT * (pair.expires_at - pair.asked_at)
             if known.version != self._refused and self._signins.clock() < renew_at:
-                token = Token(pair.access, pair.expires_at, pair.scopes, oauth.level_of(pair.scopes))
-                self._token, self._version, self._renew_at = token, known.version, renew_at
-                return token
+                self._version = known.version
+                return Token(pair.access, pair.expires_at, pair.scopes, oauth.level_of(pair.scopes)), renew_at
             if not await self._renewed(known, pair):
                 if self._signins.clock() >= patience:
                     raise TransientError("another process is still renewing the Zoom sign-in", origin=ORIGIN)

@@ -23,6 +23,7 @@ from tajo.workflows.services import Services
 
 IDLE_S = 0.2  # between looks at an empty inbox
 MARKED_AT_ONCE = 50  # deliveries; meanwhile no new one can be kept, and its sender waits
+SWEEP = "sweep"  # the schedule's name
 HEARTBEAT = timedelta(seconds=10)
 TIDY = timedelta(hours=1)
 WORKFLOWS_KEPT = timedelta(days=7)  # ended ones, with their steps: for looking at
@@ -59,14 +60,17 @@ class Worker:
         await asyncio.gather(self._every(HEARTBEAT, self._beat), self._every(TIDY, self._tidy), self.drain())
 
     def _schedule(self) -> None:
-        """In realtime mode nothing is scheduled: the sweep at the start is the only one."""
+        """In realtime mode nothing is scheduled, nor is what another mode had scheduled before."""
+        if self._services.connector.sync_mode == "realtime":
+            DBOS.delete_schedule(SWEEP)
+            return
         sweeps: ScheduleInput = {
-            "schedule_name": "sweep",
+            "schedule_name": SWEEP,
             "workflow_fn": sweep.sweep_workflow,
             "schedule": self._services.connector.schedule,
             "context": None,
         }
-        DBOS.apply_schedules([sweeps] if self._services.connector.sync_mode != "realtime" else [])
+        DBOS.apply_schedules([sweeps])
 
     async def _every(self, span: timedelta, work: Callable[[], Awaitable[None]]) -> None:
         """Do it again and again. A database that is away is asked again the next time."""
@@ -118,7 +122,9 @@ class Worker:
             # Two files, so two transactions: a crash between them folds the batch again, which changes nothing.
             left = await self._services.database.write(self._fold, opened, now)
             for start in range(0, len(opened), MARKED_AT_ONCE):
-                await self._inbox.write(intake.mark, opened[start : start + MARKED_AT_ONCE], left, now)
+                last = start + MARKED_AT_ONCE >= len(opened)
+                some = opened[start : start + MARKED_AT_ONCE]
+                await self._inbox.write(intake.mark, some, left if last else (), now)
             _log(opened)
         return len(opened)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from copy import copy
@@ -50,20 +51,10 @@ class Tokens(Protocol):
     def invalidate(self, token: Token) -> None: ...
 
 
-class TokenSource:
-    """The account's token: cached, renewed at 80 % of its life by one request, however many callers wait for it.
+class SharedToken(ABC):
+    """One access token for all callers: cached, and renewed by one of them however many wait. For one event loop."""
 
-    Zoom has at times ended older tokens when it issued a new one, so there is never a second request beside the
-    first. `clock` tells aware UTC. Without `account_id` the app acts for itself, which is good for its event
-    subscriptions only. For one event loop.
-    """
-
-    def __init__(
-        self, http: Http, *, account_id: str, client_id: str, client_secret: str, clock: Callable[[], datetime]
-    ) -> None:
-        self._http = http
-        self._form = token_request(account_id)
-        self._headers = {"authorization": basic(client_id, client_secret)}
+    def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._token: Token | None = None
@@ -85,7 +76,15 @@ class TokenSource:
                 return known
             if self._failure is not None and self._attempts > seen:
                 raise copy(self._failure)
-            return await self._renew()
+            self._failure = None
+            try:
+                self._token, self._renew_at = await self._next()
+            except TajoError as failure:
+                self._failure = failure
+                raise
+            finally:
+                self._attempts += 1
+            return self._token
 
     def invalidate(self, token: Token) -> None:
         """Forget a token that Zoom refused; nothing happens when a newer one has already taken its place."""
@@ -97,20 +96,32 @@ class TokenSource:
             return None
         return self._token
 
-    async def _renew(self) -> Token:
+    @abstractmethod
+    async def _next(self) -> tuple[Token, datetime]:
+        """A token, and from when on another one is to be asked for."""
+
+
+class TokenSource(SharedToken):
+    """The account's token, renewed at 80 % of its life.
+
+    Zoom has at times ended older tokens when it issued a new one, so there is never a second request beside the
+    first. `clock` tells aware UTC. Without `account_id` the app acts for itself, which is good for its event
+    subscriptions only.
+    """
+
+    def __init__(
+        self, http: Http, *, account_id: str, client_id: str, client_secret: str, clock: Callable[[], datetime]
+    ) -> None:
+        super().__init__(clock)
+        self._http = http
+        self._form = token_request(account_id)
+        self._headers = {"authorization": basic(client_id, client_secret)}
+
+    async def _next(self) -> tuple[Token, datetime]:
         asked = self._clock()
-        try:
-            reply = await self._http.send("POST", "/token", origin=ORIGIN, headers=self._headers, form=self._form)
-            token = read_token(reply, asked)
-        except TajoError as failure:
-            self._attempts += 1
-            self._failure = failure
-            raise
-        self._attempts += 1
-        self._failure = None
-        self._token = token
-        self._renew_at = asked + RENEW_AT * (token.expires_at - asked)
-        return token
+        reply = await self._http.send("POST", "/token", origin=ORIGIN, headers=self._headers, form=self._form)
+        token = read_token(reply, asked)
+        return token, asked + RENEW_AT * (token.expires_at - asked)
 
 
 def token_request(account_id: str) -> dict[str, str]:

@@ -161,6 +161,7 @@ def upgrade() -> None:
         sa.Column("told_at", Moment(), nullable=True),
         sa.Column("detailed_at", Moment(), nullable=True),
         sa.Column("listed_at", Moment(), nullable=True),
+        sa.Column("linked_at", Moment(), nullable=True),
         sa.PrimaryKeyConstraint("kind", "session_id", "registrant_id", "occurrence_id", name=op.f("pk_registrations")),
     )
     op.create_index(op.f("ix_registrations_email"), "registrations", ["email"], unique=False)
