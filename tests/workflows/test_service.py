@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -77,6 +78,10 @@ class Service:
         """Whether nothing waits and nothing is being done."""
         under_way = self.worker.engine.client.list_workflows(status=["PENDING", "ENQUEUED", "DELAYED"])
         return not under_way and not self.inbox.database.read_now(inbox.counts)[0].get("waiting")
+
+    def swept(self) -> bool:
+        """Whether the sweep of the start is over."""
+        return bool(self.worker.engine.client.list_workflows(name="sweep")) and self.quiet()
 
     def sent(self, name: str = "") -> list[str]:
         """Who got events of this name, in order."""
@@ -338,3 +343,33 @@ def test_our_own_waits_are_as_long_as_was_asked_for_and_failures_wait_longer_eac
     minutes = [live.pause_after(failed, attempt) // timedelta(minutes=1) for attempt in (1, 2, 3, 7, 78)]
     assert minutes == [1, 2, 5, 60, 60]
     assert live.pause_after(failed | {"again_in_s": 7200.0}, 1) == timedelta(hours=2)
+
+
+async def test_a_family_that_is_switched_off_is_neither_read_nor_written(
+    service: Callable[..., Any], sqlite_database: Database, tmp_path: Path
+) -> None:
+    off = {"sync": {"participants": True, "webinars": False, "recordings": False}}
+    async with service(sqlite_database, tmp_path, settings=off) as it:
+        await it.until(it.swept)
+        it.zoom.calls.clear()
+        it.afterwards()
+        await it.told(it.events)
+        await it.until(it.quiet)
+        assert list(it.zoom.calls) == []
+        assert it.brevo.contacts == {}
+        assert it.brevo.events == []
+
+
+async def test_a_registration_for_a_deleted_webinar_is_asked_for_once(
+    service: Callable[..., Any], sqlite_database: Database, tmp_path: Path
+) -> None:
+    """Zoom does not know the webinar any more when the webhook is handled: there is nothing to come, and no trouble."""
+    async with service(sqlite_database, tmp_path, settings={"sync_mode": "realtime"}) as it:
+        await it.until(it.swept)
+        registered = [each for each in it.events if each.name == "webinar.registration_created"]
+        body = copy.deepcopy(registered[0].body)
+        body["payload"]["object"]["id"] = 99_000_000_001
+        it.zoom.calls.clear()
+        await it.told([registered[0]._replace(body=body)])
+        await it.until(lambda: it.zoom.calls.count(prefix="/webinars/99000000001") == 1 and it.quiet())
+        assert sqlite_database.read_now(letters.open_letters) == []

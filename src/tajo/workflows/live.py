@@ -16,7 +16,7 @@ from tajo.core.facts import Kind
 from tajo.core.outcome import Readiness
 from tajo.store import facts, letters, recordings, rosters
 from tajo.store.rosters import Held
-from tajo.workflows import delivering, reading, telling
+from tajo.workflows import delivering, finding, reading, telling
 from tajo.workflows.announcing import announce
 from tajo.workflows.engine import Durable, Engine, FollowUp, Steps, current_id, workflow
 from tajo.workflows.services import Services
@@ -58,6 +58,8 @@ async def _attempt(name: str, work: Any, kind: Kind, session_id: str, attempt: i
     What Zoom or Brevo refuses for good is a dead letter, and ends it.
     """
     services: Services = Engine.services
+    if kind not in finding.kinds(services) or (name == "recorded" and not services.connector.sync.recordings):
+        return {"events": None}  # switched off: no call and no write of that family
     steps: Steps = Durable()
     result = await steps.run(name, partial(_caught, services, name, work), kind.value, session_id, *more)
     _log(name, f"{kind.value}:{session_id}", attempt, result)
@@ -144,22 +146,29 @@ async def _again(
 
 async def _registered(services: Services, kind: Kind, session_id: str) -> Json:
     emails = await reading.rebuilt(services, kind, session_id)
-    if not await _is_known(services, kind, session_id):
-        # The details tell the dates, the zone and who is staff: read once, with all who registered before.
-        _, emails = await reading.refresh(services, kind, session_id, NOTHING_HELD, since=services.clock())
+    emails |= await _known(services, kind, session_id)
     return await _written_and_told(services, emails, await _held(services, kind, session_id))
 
 
 NOTHING_HELD: Mapping[str, Any] = {"uuids": [], "topic": "", "host_email": "", "no_registration": False}
 
 
-async def _is_known(services: Services, kind: Kind, session_id: str) -> bool:
-    return await services.database.read(facts.is_read, kind, session_id)
+async def _known(services: Services, kind: Kind, session_id: str) -> set[str]:
+    """Read the session once: its details tell the dates, the zone and who is staff; with all who registered before.
+
+    One that was deleted meanwhile stays what webhooks told of it. Whose contacts may have to change.
+    """
+    if await services.database.read(facts.is_read, kind, session_id):
+        return set()
+    try:
+        _, emails = await reading.refresh(services, kind, session_id, NOTHING_HELD, since=services.clock())
+    except reading.GoneError:
+        return set()
+    return emails
 
 
 async def _started(services: Services, kind: Kind, session_id: str, uuid: str) -> Json:
-    if not await _is_known(services, kind, session_id):
-        await reading.refresh(services, kind, session_id, NOTHING_HELD, since=services.clock())
+    await _known(services, kind, session_id)
     await reading.rebuilt(services, kind, session_id)
     held = await _holding(services, kind, session_id, uuid)
     if held is None:
