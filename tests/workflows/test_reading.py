@@ -444,7 +444,7 @@ async def test_a_session_that_was_left_for_later_is_read_by_the_next_attempt(ben
 def snapshot(b: Any) -> dict[str, list[Any]]:
     """All facts, rosters and the run's rows; not the clock's and the budgets'."""
     left_out = {"budgets", "budget_counts", "runs"}
-    moments = {"read_at", "told_at", "detailed_at", "listed_at", "agree"}
+    moments = {"read_at", "told_at", "detailed_at", "listed_at", "linked_at", "agree"}
     found = {}
     for table in metadata.sorted_tables:
         if table.name not in left_out:
