@@ -131,8 +131,9 @@ class _Ladder:
                 for key in bundle.keys:
                     _own(learned, key, owner)
         for key, those in learned.items():
-            for each in those:
+            for each in those if key in self.owners else ():
                 _own(self.owners, key, each)
+            self.owners.setdefault(key, those)  # most keys are learned once
 
     def _known(self, first: Key, mine: Sequence[_Bundle], company: Company) -> Collection[int]:
         """Everybody whom these rows' keys mean: by the first key, else by an id below it, else by an e-mail."""
