@@ -114,14 +114,13 @@ def coming(*, now: datetime, size: Size) -> World:
 async def _play(vendors: Vendors, service: Service, world: World) -> tuple[Case, Case]:
     """Send each webhook at its time, and watch Brevo until everybody is there."""
     await asyncio.to_thread(_swept, service)
-    cases = (Case(), Case())
-    watching = asyncio.create_task(_watch(vendors, cases, sum(1 for _ in _registering(world))))
+    cases, events = (Case(), Case()), _registering(world)
     sender = WebhookSender(world, url=f"http://127.0.0.1:{service.port}{PATH}", secret=SECRET)
-    async with asyncio.TaskGroup() as sending:
-        for event in _registering(world):
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_watch(vendors, cases, len(events)))
+        for event in events:
             await asyncio.sleep(max(0.0, event.at.timestamp() - time.time()))
-            sending.create_task(_register(sender, event, cases[event.body["payload"]["object"]["topic"] == "At once"]))
-    await watching
+            tasks.create_task(_register(sender, event, cases[event.body["payload"]["object"]["topic"] == "At once"]))
     return cases
 
 

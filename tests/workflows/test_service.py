@@ -211,6 +211,29 @@ async def test_a_live_webinar_arrives_in_brevo_as_it_happens(
         assert await database.read(letters.open_letters) == []
 
 
+async def test_who_registers_while_others_are_imported_is_written_meanwhile(
+    service: Callable[..., Any], sqlite_database: Database, tmp_path: Path
+) -> None:
+    """49 register at once, and importing them takes Brevo half a minute; the 50th is there before them."""
+    async with service(sqlite_database, tmp_path, registrants=250, attendees=2) as it:
+        await it.until(it.swept)
+        it.brevo.switches = replace(it.brevo.switches, import_queued_s=15.0, import_working_s=15.0)
+        *crowd, last = [each for each in it.events if each.name == "webinar.registration_created"]
+        people = [each.body["payload"]["object"]["registrant"]["email"].lower() for each in (*crowd, last)]
+        it.clock.move(last.at)
+        await asyncio.gather(*(it.told([each]) for each in crowd))
+        await it.until(lambda: it.brevo.calls.count(method="POST", prefix="/contacts/import") == 2)
+        imported = set(people[:-1]) - set(it.brevo.contacts)
+        await it.told([last])
+        await it.until(lambda: people[-1] in it.brevo.contacts)
+        assert imported
+        assert not imported & set(it.brevo.contacts)
+        it.clock.move(it.clock() + timedelta(seconds=40))
+        await it.until(lambda: set(people) <= set(it.sent("zoom_webinar_registered")) and it.quiet())
+        assert max(Counter(it.sent("zoom_webinar_registered")).values()) == 1
+        assert {17 in it.brevo.contacts[email].list_ids for email in people} == {True}
+
+
 async def test_any_order_with_any_doubles_ends_alike(
     service: Callable[..., Any], sqlite_database: Database, tmp_path: Path
 ) -> None:
