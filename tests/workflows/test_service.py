@@ -234,6 +234,22 @@ async def test_who_registers_while_others_are_imported_is_written_meanwhile(
         assert {17 in it.brevo.contacts[email].list_ids for email in people} == {True}
 
 
+async def test_a_recording_told_after_the_deadline_waits_for_the_report(
+    service: Callable[..., Any], sqlite_database: Database, tmp_path: Path
+) -> None:
+    """All webhooks come two hours late, those of who came not at all: nobody hears of it as somebody who was missed."""
+    late = {"settle": SETTLE | {"after": "3s"}}
+    async with service(sqlite_database, tmp_path, settings=late) as it:
+        await it.until(it.swept)
+        it.afterwards()
+        names = ("webinar.ended", "webinar.registration_created", "recording.completed")
+        await it.told(sorted((e for e in it.events if e.name in names), key=lambda each: names.index(each.name)))
+        await it.until(lambda: OPERATOR in it.sent("zoom_recording_ready") and it.quiet())
+        told = {e.identifiers["email_id"]: e for e in it.brevo.events if e.name == "zoom_recording_ready"}
+        assert {told[email].event_properties["outcome"] for email in it.attended()} == {"attended"}
+        assert {told[email].event_properties["outcome"] for email in it.absent()} == {"no_show"}
+
+
 async def test_any_order_with_any_doubles_ends_alike(
     service: Callable[..., Any], sqlite_database: Database, tmp_path: Path
 ) -> None:

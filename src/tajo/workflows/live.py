@@ -172,12 +172,15 @@ async def _registered(services: Services, workflow_id: str, kind: Kind, session_
 
 
 async def _told(services: Services, kind: Kind, session_id: str, imports: list[int]) -> Json:
-    """The events of everybody whose contact is there; who registered meanwhile has a workflow that follows."""
+    """The events of everybody whose contact is there; who registered meanwhile has a workflow that follows.
+
+    Outcomes are told by who asked for the report: what webhooks alone tell of a session that is over may be a part.
+    """
     written = await delivering.see_through(services, imports)
     held = await _held(services, kind, session_id)
     emails = await services.database.read(rosters.emails_on, [each.key for each in held])
     emails = await delivering.as_wanted(services, emails)
-    told = await telling.of_sessions(services, emails, held, await telling.quiet(services))
+    told = await telling.of_registrations(services, emails, held)
     sent = await announce(services, told.announcements, too_old=told.too_old)
     return _numbers(written) | {"events": sent.json()}
 
@@ -252,7 +255,7 @@ async def _recorded(services: Services, kind: Kind, session_id: str, uuid: str) 
     # A recording's own number for its kind is not to be relied on (uploads have another one): the instance tells.
     known = await services.database.read(facts.session_of, uuid)
     held = await _holding(services, *(known or (kind, session_id)), uuid)
-    if held is None or held.readiness not in telling.OVER:
+    if held is None or held.readiness not in telling.OVER or not await _is_told_in_full(services, held):
         if services.clock() - recording.told_at > services.config.events.max_age:
             return {"events": None, "problem": "nobody knows who was there"}
         return {"again_in_s": services.settle.every.total_seconds()}
@@ -271,6 +274,16 @@ async def _written_and_told(services: Services, emails: set[str], held: Sequence
 
 async def _held(services: Services, kind: Kind, session_id: str) -> list[Held]:
     return await services.database.read(rosters.held, [(kind, session_id)])
+
+
+async def _is_told_in_full(services: Services, held: Held) -> bool:
+    """Whether Zoom was asked who was there since it ended: what webhooks told so far may be a part of it.
+
+    Late webhooks may come after the deadline, and those of a session in any order.
+    """
+    readings = await services.database.read(facts.readings, held.kind, held.session_id)
+    ended = held.ended_at
+    return ended is None or all(uuid in readings and readings[uuid].at >= ended for uuid in held.instances)
 
 
 async def _holding(services: Services, kind: Kind, session_id: str, uuid: str) -> Held | None:
