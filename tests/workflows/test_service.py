@@ -312,10 +312,10 @@ def in_some_order(events: list[Event], seed: int | None) -> list[Event]:
 
 
 def ended_as(it: Service) -> dict[str, Any]:
-    """All that is in Brevo. What is told of a moment (that it began, that somebody registered) is told if nothing later
+    """All that is in Brevo, without what was told of a moment, and without a recording's link.
 
-    was known by then: of those events it is only asked that nobody got one twice. The link to a recording is the one
-    that was known: the recording's, or its transcript's.
+    That it began, or that somebody registered, is told if nothing later was known by then: of those events it is only
+    asked that nobody got one twice. The link is the one that was known: the recording's, or its transcript's.
     """
     state = it.state()
     assert {len(each) for each in state["events"].values()} == {1}
