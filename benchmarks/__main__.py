@@ -13,7 +13,7 @@ from benchmarks.report import Section, as_text
 
 SECTIONS = (
     *("webinar", "backfill", "large", "roster", "startup", "comparison"),
-    *("live_receive", "live_backlog", "live_outage", "live_kills"),
+    *("live_receive", "live_registrations", "live_backlog", "live_outage", "live_kills"),
 )
 
 

@@ -39,15 +39,16 @@ START_TIMEOUT_S = 300.0  # a world of 50,000 rows takes some seconds to invent
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What to simulate: a world by the name of its maker and the maker's arguments, seed and `now` among them."""
+    """What to simulate: a world by its maker (a name, or a function of a module) and the maker's arguments."""
 
-    maker: str
+    maker: str | Callable[..., World]
     arguments: Mapping[str, Any]
     zoom: Mapping[str, Any] = field(default_factory=dict)  # switches
 
     def world(self) -> World:
         """The world: the same one in every process."""
-        made: World = getattr(worlds, self.maker)(**self.arguments)
+        maker = getattr(worlds, self.maker) if isinstance(self.maker, str) else self.maker
+        made: World = maker(**self.arguments)
         return made
 
     @property

@@ -284,6 +284,57 @@ main()
 """
 
 
+def launched(folder: Path, log_name: str, *command: str) -> subprocess.Popen[bytes]:
+    """Python with this command, in the folder, without settings from the environment; what it says is appended."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ZOOM_", "BREVO_", "TAJO_"))}
+    with (folder / log_name).open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, *command],
+            cwd=folder,
+            env=kept | {"PYTHONWARNINGS": "ignore"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+
+@dataclass
+class LiveWorker:
+    """`tajo worker --name NAME` in a service's folder, with a log of its own."""
+
+    folder: Path
+    name: str
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = launched(self.folder, f"{self.name}.log", "-m", "tajo.cli.main", "worker", "--name", self.name)
+
+    def works(self) -> bool:
+        """Whether it said so; it has to be running still."""
+        assert self.process is not None
+        assert self.process.poll() is None, self.log()
+        return f"worker {self.name} works" in self.log()
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        assert self.process.wait(30) == -signal.SIGKILL, self.log()
+
+    def stop(self) -> int:
+        """SIGTERM; its exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(60)
+
+    def end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def log(self) -> str:
+        return (self.folder / f"{self.name}.log").read_text()
+
+
 @dataclass
 class LiveService:
     """A folder, and at most one process of `tajo serve` at a time that serves it."""
@@ -299,25 +350,16 @@ class LiveService:
     def configure(self, *, zoom: dict[str, Any], brevo: dict[str, Any], **more: Any) -> None:
         connector = {"webhook": {"secret_token": SECRET}, "schedule": "0 0 1 1 *", **zoom}
         settings = {"connectors": {"zoom": connector}, "brevo": brevo, **more}
-        settings["database_url"] = f"sqlite:///{self.folder / 'tajo.db'}"
+        settings.setdefault("database_url", f"sqlite:///{self.folder / 'tajo.db'}")
         (self.folder / "tajo.yml").write_text(json.dumps(settings))
 
-    def start(self, ahead_s: float = 0.0) -> None:
+    def start(self, ahead_s: float = 0.0, *options: str) -> None:
         """Start it, and wait until it answers."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ZOOM_", "BREVO_", "TAJO_"))}
         command = ("-m", "tajo.cli.main") if not ahead_s else ("-c", AHEAD, str(ahead_s))
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, *command, "serve", "--port", str(self.port)],
-                cwd=self.folder,
-                env=kept | {"PYTHONWARNINGS": "ignore"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self.process = launched(self.folder, "log", *command, "serve", "--port", str(self.port), *options)
         until = time.monotonic() + STARTS_WITHIN_S
         while not self._answers():
             assert self.process.poll() is None, self.log()
@@ -380,6 +422,20 @@ def live_service() -> Iterator[Callable[[Path], LiveService]]:
 
     def make(folder: Path) -> LiveService:
         made.append(LiveService(folder))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.end()
+
+
+@pytest.fixture
+def live_worker() -> Iterator[Callable[[Path, str], LiveWorker]]:
+    """Makes workers by folder and name; whatever becomes of the test, their processes end."""
+    made: list[LiveWorker] = []
+
+    def make(folder: Path, name: str) -> LiveWorker:
+        made.append(LiveWorker(folder, name))
         return made[-1]
 
     yield make

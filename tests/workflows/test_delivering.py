@@ -515,3 +515,64 @@ async def test_a_kill_between_any_two_writes_loses_and_doubles_nothing(
         if not died:
             break
     assert 2 < write < 39
+
+
+# --- at once ---
+
+
+async def test_at_once_waits_for_no_import(bench: Any, roster: Any, person: Any) -> None:
+    """25 people are imported, one more is written meanwhile; then the import is seen through, and all is recorded."""
+    async with bench() as b:
+        roster(b.database, *(person(email) for email in MANY))
+        start = b.clock()
+        await delivering.deliver_at_once(b.services, set(MANY))
+        assert b.clock() - start < timedelta(seconds=1)
+        under_way = await delivering.under_way(b.services, set(MANY))
+        roster(b.database, *(person(email) for email in (*MANY, "late@mail.example")))
+        everybody = {*MANY, "late@mail.example"}
+        report = await delivering.deliver_at_once(b.services, everybody)
+        assert report.created == 1
+        assert set(b.brevo.contacts) == {"late@mail.example"}
+        assert len(imports(b)) == len(under_way) == 1
+        assert await delivering.as_wanted(b.services, everybody) == {"late@mail.example"}
+        await delivering.see_through(b.services, under_way)
+        assert set(b.brevo.contacts) == set(lines(b)) == everybody
+        assert await delivering.as_wanted(b.services, everybody) == everybody
+        assert await delivering.under_way(b.services, everybody) == []
+
+
+async def test_what_failed_at_once_is_written_when_it_is_seen_through(bench: Any, roster: Any, person: Any) -> None:
+    async with bench() as b:
+        b.brevo.fail_imports(1)
+        roster(b.database, *(person(email) for email in MANY))
+        await delivering.deliver_at_once(b.services, set(MANY))
+        await delivering.see_through(b.services, await delivering.under_way(b.services, set(MANY)))
+        assert set(b.brevo.contacts) == set(lines(b)) == set(MANY)
+        assert len(imports(b)) == 2
+        assert open_letters(b) == []
+
+
+async def test_many_leave_a_list_by_the_time_that_all_is_seen_through(bench: Any, roster: Any, person: Any) -> None:
+    async with bench() as b:
+        roster(b.database, *(person(email) for email in MANY))
+        await b.deliver(*MANY)
+        roster(b.database, *(person(email, Outcome.NO_SHOW) for email in MANY))
+        await delivering.deliver_at_once(b.services, set(MANY))
+        await delivering.see_through(b.services, await delivering.under_way(b.services, set(MANY)))
+        assert {frozenset(contact.list_ids & {16, 17}) for contact in b.brevo.contacts.values()} == {frozenset({17})}
+        assert {line.lists for line in lines(b).values()} == {frozenset({17})}
+        assert await delivering.as_wanted(b.services, set(MANY)) == set(MANY)
+
+
+async def test_who_sees_an_end_first_records_it(bench: Any, roster: Any, person: Any) -> None:
+    """What was written since is not forgotten when somebody else sees the same import's end."""
+    async with bench() as b:
+        roster(b.database, *(person(email) for email in MANY))
+        await delivering.deliver_at_once(b.services, set(MANY))
+        (opened,) = b.database.read_now(ledger.open_imports)
+        await delivering.see_through(b.services, [opened.process_id])
+        roster(b.database, *(person(email, minutes=41) for email in MANY[:1]))
+        await b.deliver(MANY[0])
+        since = lines(b)
+        b.database.write_now(ledger.settle_import, opened.process_id, opened.rows, b.clock())
+        assert lines(b) == since

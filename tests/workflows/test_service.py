@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import random
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,8 +21,8 @@ from tajo.simulators.brevo import BrevoSimulator
 from tajo.simulators.faults import Fault
 from tajo.simulators.world import Live, ShiftedClock, live_webinar
 from tajo.simulators.zoom import ZoomSimulator
-from tajo.simulators.zoom.webhooks import Event, WebhookSender, events_of, post_to
-from tajo.store import effects, inbox, letters, notes
+from tajo.simulators.zoom.webhooks import Event, WebhookSender, WebhookSwitches, events_of, post_to
+from tajo.store import effects, inbox, letters, notes, rosters
 from tajo.store.database import Database
 from tajo.store.inbox import Inbox
 from tajo.web.app import build
@@ -52,6 +53,12 @@ class Service:
         """All that Zoom tells of the webinar from now on, in order of time."""
         session = self.live.after.sessions[self.live.truth.session_id]
         return events_of(self.live.after, session, since=self.live.before.now)
+
+    @property
+    def everything(self) -> list[Event]:
+        """What Zoom told of it before, too, with an approval of each registration."""
+        session = self.live.after.sessions[self.live.truth.session_id]
+        return events_of(self.live.after, session, switches=WebhookSwitches(approved_follows_automatic=True))
 
     async def told(self, events: list[Event]) -> None:
         """Deliver these now, in this order, and see that each was taken."""
@@ -88,11 +95,13 @@ class Service:
         return sorted(each.identifiers["email_id"] for each in self.brevo.events if not name or each.name == name)
 
     def state(self) -> dict[str, Any]:
-        """All that is in Brevo: contacts with attributes and lists, and how often each event is there."""
+        """All that is in Brevo: contacts with attributes and lists, and each event as often as it is there."""
         contacts = {
             email: (dict(each.attributes), sorted(each.list_ids)) for email, each in sorted(self.brevo.contacts.items())
         }
-        told = Counter((each.name, each.identifiers["email_id"]) for each in self.brevo.events)
+        told: dict[tuple[str, str], list[Any]] = {}
+        for each in self.brevo.events:
+            told.setdefault((each.name, each.identifiers["email_id"]), []).append(each.event_properties)
         return {"contacts": contacts, "events": dict(sorted(told.items()))}
 
     def attended(self) -> list[str]:
@@ -112,16 +121,18 @@ def service(config: Callable[..., Any]) -> Callable[..., Any]:
         folder: Path,
         *,
         seed: int = 5,
+        now: datetime | None = None,
         connected: bool = True,
         started: bool = True,
         name: str = "serve",
         settings: dict[str, Any] | None = None,
+        tier: Any = "general",
         **webinar: Any,
     ) -> AsyncIterator[Service]:
-        now = datetime.now(UTC).replace(microsecond=0)
+        now = now or datetime.now(UTC).replace(microsecond=0)
         shown = live_webinar(seed, now=now, **{"registrants": 12, "attendees": 7} | webinar)
         clock = ShiftedClock(now)
-        zoom, brevo = ZoomSimulator(shown.before, clock=clock), BrevoSimulator(clock=clock)
+        zoom, brevo = ZoomSimulator(shown.before, clock=clock), BrevoSimulator(clock=clock, tier=tier)
         for id_ in (15, 16, 17):
             brevo.add_list(id_, f"list {id_}")
         for attribute in ("MEETING_JOIN_DATE", "MEETING_DURATION", "WEBINAR_NAME", "ATTENDANCE_STATUS", "UTM_SOURCE"):
@@ -139,7 +150,7 @@ def service(config: Callable[..., Any]) -> Callable[..., Any]:
                 "schedule": "0 0 1 1 *",
                 **(settings or {}),
             },
-            brevo={"api_url": "http://127.0.0.1/v3"},
+            brevo={"api_url": "http://127.0.0.1/v3", "tier": tier},
             events={"operator": OPERATOR},
             database_url=database.url.render_as_string(hide_password=False),
         )
@@ -211,37 +222,125 @@ async def test_a_live_webinar_arrives_in_brevo_as_it_happens(
         assert await database.read(letters.open_letters) == []
 
 
-async def test_any_order_with_any_doubles_ends_alike(
+async def test_who_registers_while_others_are_imported_is_written_meanwhile(
     service: Callable[..., Any], sqlite_database: Database, tmp_path: Path
 ) -> None:
-    """The undisturbed run once, then disturbed ones through the same service, each with people of its own."""
-    states = []
-    for number in range(2):
-        database = sqlite_database if number == 0 else Database(f"sqlite:///{tmp_path / f'again{number}.db'}")
-        database.migrate()
-        async with service(database, tmp_path, recorded=False) as it:
-            events = it.events
-            if number:
-                rng = random.Random(number)
-                events = events + rng.sample(events, len(events) // 2)
-                rng.shuffle(events)
+    """49 register at once, and importing them takes Brevo half a minute; the 50th is there before them."""
+    async with service(sqlite_database, tmp_path, registrants=250, attendees=2) as it:
+        await it.until(it.swept)
+        it.brevo.switches = replace(it.brevo.switches, import_queued_s=15.0, import_working_s=15.0)
+        *crowd, last = [each for each in it.events if each.name == "webinar.registration_created"]
+        people = [each.body["payload"]["object"]["registrant"]["email"].lower() for each in (*crowd, last)]
+        it.clock.move(last.at)
+        await asyncio.gather(*(it.told([each]) for each in crowd))
+        await it.until(lambda: it.brevo.calls.count(method="POST", prefix="/contacts/import") == 2)
+        imported = set(people[:-1]) - set(it.brevo.contacts)
+        await it.told([last])
+        await it.until(lambda: people[-1] in it.brevo.contacts)
+        assert imported
+        assert not imported & set(it.brevo.contacts)
+        it.clock.move(it.clock() + timedelta(seconds=40))
+        await it.until(lambda: set(people) <= set(it.sent("zoom_webinar_registered")) and it.quiet())
+        assert max(Counter(it.sent("zoom_webinar_registered")).values()) == 1
+        assert {17 in it.brevo.contacts[email].list_ids for email in people} == {True}
+
+
+async def test_a_recording_told_after_the_deadline_waits_for_the_report(
+    service: Callable[..., Any], sqlite_database: Database, tmp_path: Path
+) -> None:
+    """All webhooks come two hours late, those of who came not at all: nobody hears of it as somebody who was missed."""
+    late = {"settle": SETTLE | {"after": "3s"}}
+    async with service(sqlite_database, tmp_path, settings=late) as it:
+        await it.until(it.swept)
+        it.afterwards()
+        names = ("webinar.ended", "webinar.registration_created", "recording.completed")
+        await it.told(sorted((e for e in it.events if e.name in names), key=lambda each: names.index(each.name)))
+        await it.until(lambda: OPERATOR in it.sent("zoom_recording_ready") and it.quiet())
+        told = {e.identifiers["email_id"]: e for e in it.brevo.events if e.name == "zoom_recording_ready"}
+        assert {told[email].event_properties["outcome"] for email in it.attended()} == {"attended"}
+        assert {told[email].event_properties["outcome"] for email in it.absent()} == {"no_show"}
+
+
+@pytest.mark.timeout(240)
+async def test_any_order_with_any_doubles_ends_alike(
+    service: Callable[..., Any], migrated: Callable[..., Any], tmp_path: Path
+) -> None:
+    """All that Zoom tells of a webinar, as it happened and then in 20 orders with doubles, each through a service.
+
+    12 register and 2 more cancel; 7 come, some of them twice; it is recorded. The same is in Brevo and on the rosters.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    ends: dict[int | None, dict[str, Any]] = {}
+    for seed in (None, *range(ORDERS)):
+        folder = tmp_path / f"order-{seed}"
+        folder.mkdir()
+        shutil.copyfile(migrated(), folder / "tajo.db")
+        database = Database(f"sqlite:///{folder / 'tajo.db'}")
+        async with service(database, folder, now=now, cancelled=2, tier="extended") as it:
+            await it.until(it.swept)
+            events = in_some_order(it.everything, seed)
             it.afterwards()
             await it.told(events)
-            await it.until(
-                lambda it=it: (
-                    it.sent("zoom_webinar_attended") == it.attended() and it.sent("zoom_webinar_no_show") == it.absent()
-                )
-            )
-            states.append(_comparable(it.state()))
-        if number:
-            database.close()
-    assert states[0] == states[1]
+            await it.until(it.quiet)
+            ends[seed] = ended_as(it) | {"rosters": kept(database, it)}
+        database.close()
+    assert {name for name, _ in ends[None]["events"]} == AFTERWARDS
+    for seed, end in ends.items():
+        assert end == ends[None], f"the order of seed {seed} ends differently: {difference(ends[None], end)}"
 
 
-def _comparable(state: dict[str, Any]) -> dict[str, Any]:
-    """Without the events that only a registration before the session gives rise to."""
-    told = {key: count for key, count in state["events"].items() if key[0].endswith(("attended", "no_show", "ended"))}
-    return {"contacts": state["contacts"], "events": told}
+ORDERS = 20
+AFTERWARDS = {"zoom_webinar_attended", "zoom_webinar_no_show", "zoom_webinar_ended", "zoom_recording_ready"}
+TOLD = {
+    *(f"webinar.registration_{what}" for what in ("created", "approved", "cancelled")),
+    *(f"webinar.{what}" for what in ("started", "participant_joined", "participant_left", "ended")),
+    *(f"recording.{what}" for what in ("started", "stopped", "completed", "transcript_completed")),
+}
+
+
+def in_some_order(events: list[Event], seed: int | None) -> list[Event]:
+    """As they happened, or with up to as many doubles in the order of a seed."""
+    assert {each.name for each in events} == TOLD
+    joined = Counter(e.body["payload"]["object"]["participant"]["email"] for e in events if e.name.endswith("joined"))
+    assert max(joined.values()) > 1, "nobody comes back"
+    if seed is None:
+        return events
+    rng = random.Random(seed)
+    told = events + rng.choices(events, k=rng.randrange(len(events)))
+    rng.shuffle(told)
+    return told
+
+
+def ended_as(it: Service) -> dict[str, Any]:
+    """All that is in Brevo, without what was told of a moment, and without a recording's link.
+
+    That it began, or that somebody registered, is told if nothing later was known by then: of those events it is only
+    asked that nobody got one twice. The link is the one that was known: the recording's, or its transcript's.
+    """
+    state = it.state()
+    assert {len(each) for each in state["events"].values()} == {1}
+    told = {key: dict(each[0]) for key, each in state["events"].items() if key[0] in AFTERWARDS}
+    for (name, _), properties in told.items():
+        assert (name == "zoom_recording_ready") == ("share_url" in properties)
+        properties.pop("share_url", None)
+    return state | {"events": told}
+
+
+def difference(one: Any, other: Any) -> Any:
+    """What is not the same in both, as deep as they are mappings."""
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return one, other
+    names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
+    return {name: difference(one.get(name), other.get(name)) for name in names}
+
+
+def kept(database: Database, it: Service) -> Any:
+    """Everybody's lines on the rosters, and what there is to know of the session itself."""
+    session = ("webinar", str(it.live.truth.session_id))
+    return (
+        database.read_now(rosters.entries_of, sorted(str(person.email) for person in it.live.truth.people)),
+        database.read_now(rosters.held, [session]),
+    )
 
 
 async def test_what_webhooks_missed_is_found_by_the_sweep_and_counted(

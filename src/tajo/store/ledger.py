@@ -121,7 +121,9 @@ def open_imports(connection: sa.Connection) -> list[Import]:
 
 
 def settle_import(connection: sa.Connection, process_id: int, done: Sequence[Delivered], now: datetime) -> None:
-    """An import has ended: what it wrote goes to the ledger, its working rows go."""
+    """An import has ended: what it wrote goes to the ledger, its working rows go. Whoever sees it first records it."""
+    mine = (imports.c.process_id == process_id) & ~imports.c.settled
+    if connection.execute(sa.update(imports).where(mine).values(settled=True)).rowcount == 0:
+        return
     save(connection, done, how=f"import {process_id}", now=now)
     connection.execute(sa.delete(import_rows).where(import_rows.c.process_id == process_id))
-    connection.execute(sa.update(imports).where(imports.c.process_id == process_id).values(settled=True))

@@ -7,10 +7,11 @@ is not in the next plan.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from tajo.brevo import deliver, schema
@@ -105,6 +106,64 @@ async def deliver_people(services: Services, emails: Iterable[str]) -> Report:
     return report
 
 
+async def deliver_at_once(services: Services, emails: Collection[str]) -> Report:
+    """As `deliver_people`, and no import is waited for: see `under_way` for those that are then to be seen through.
+
+    People whose import is under way already are left alone: what it will have written is not known yet.
+    """
+    known = await read_schema(services)
+    targets = await _targets(services, known)
+    report = Report()
+    busy = {row.email for each in await _under_way(services, emails) for row in each.rows}
+    prepared = await services.database.read(prepare, set(emails) - busy, services, known, targets)
+    await _refuse(services, prepared.refused, report)
+    _count(report, prepared)
+    operations = prepared.plan.operations
+    if len(operations) <= deliver.FEW:
+        await _one_by_one(services, operations, report)
+        return report
+    mine: list[ledger.Import] = []
+    with _watched(services, mine):
+        singly = await _start(services, operations, mine)
+        singly += [each for each in operations if not each.attributes and not each.join]  # they only leave lists
+        await _one_by_one(services, singly, report)
+    for operation in operations:
+        if operation not in singly:
+            _done(report, operation)
+    return report
+
+
+async def under_way(services: Services, emails: Collection[str]) -> list[int]:
+    """Imports of these people that were accepted, by whatever process, and whose end nobody has seen."""
+    return [each.process_id for each in await _under_way(services, emails)]
+
+
+async def _under_way(services: Services, emails: Collection[str]) -> list[ledger.Import]:
+    since = services.clock() - LONGEST_IMPORT  # older ones are lost
+    opened = await services.database.read(ledger.open_imports)
+    return [e for e in opened if e.submitted_at > since and any(row.email in emails for row in e.rows)]
+
+
+async def see_through(services: Services, process_ids: Collection[int]) -> Report:
+    """Wait for the end of these imports, record what they wrote, and write what is left to be written of them."""
+    opened = await services.database.read(ledger.open_imports)
+    mine = [each for each in opened if each.process_id in process_ids]
+    report = Report()
+    if mine:
+        with _watched(services, mine):
+            await _settle(services, report, mine)
+        report = await deliver_people(services, {row.email for each in mine for row in each.rows})
+    return report
+
+
+async def as_wanted(services: Services, emails: Collection[str]) -> set[str]:
+    """Those of them whose contacts need no write: what is told of them finds them as they are to be."""
+    known = await read_schema(services)
+    targets = await _targets(services, known)
+    prepared = await services.database.read(prepare, emails, services, known, targets)
+    return set(emails) - {operation.email for operation in prepared.plan.operations}
+
+
 async def _given_up(services: Services, people: int) -> None:
     error = RejectedError(
         f"imports of {people} contacts failed {ROUNDS} times",
@@ -184,23 +243,9 @@ async def _record(services: Services, lines: Sequence[Delivered], how: str) -> N
 async def _in_bulk(services: Services, operations: Sequence[Operation], report: Report) -> set[str]:
     """Imports for what is to be set and joined, removals for what is to be left; who is still to be written."""
     before = await services.database.read(ledger.load, [operation.email for operation in operations])
-    by_email = {operation.email: operation for operation in operations}
-    setting = [operation for operation in operations if operation.attributes or operation.join]
-    # Joined by hand to the list that takes everyone only where there is none to join.
-    bare = any(not operation.join for operation in setting)
-    everyone = await _list_named(services, schema.EVERYONE) if bare else 0
-    singly: list[Operation] = []
     mine: list[ledger.Import] = []
     with _watched(services, mine):
-        for target, rows in deliver.batches(setting, before, everyone):
-            try:
-                process_id = await deliver.submit(services.brevo, rows, target)
-            except RejectedError:
-                singly += [by_email[row.email] for row in rows]  # not one row of it is usable: each says why
-                continue
-            lines = [_joined(by_email[row.email], before.get(row.email)) for row in rows]
-            mine.append(ledger.Import(process_id, services.clock(), target, tuple(lines)))
-            await services.database.write(ledger.open_import, mine[-1])
+        singly = await _start(services, operations, mine)
         failed, refused = await _settle(services, report, mine)
     await _one_by_one(services, singly, report)
     apart = failed | refused | {operation.email for operation in singly}
@@ -211,6 +256,27 @@ async def _in_bulk(services: Services, operations: Sequence[Operation], report: 
     if not failed:
         await services.database.write(letters.resolve, [IMPORTS], services.clock())
     return failed
+
+
+async def _start(services: Services, operations: Sequence[Operation], mine: list[ledger.Import]) -> list[Operation]:
+    """Start the imports for what is to be set and joined, and add them to `mine`; what can only be written singly."""
+    before = await services.database.read(ledger.load, [operation.email for operation in operations])
+    by_email = {operation.email: operation for operation in operations}
+    setting = [operation for operation in operations if operation.attributes or operation.join]
+    # Joined by hand to the list that takes everyone only where there is none to join.
+    bare = any(not operation.join for operation in setting)
+    everyone = await _list_named(services, schema.EVERYONE) if bare else 0
+    singly: list[Operation] = []
+    for target, rows in deliver.batches(setting, before, everyone):
+        try:
+            process_id = await deliver.submit(services.brevo, rows, target)
+        except RejectedError:
+            singly += [by_email[row.email] for row in rows]  # not one row of it is usable: each says why
+            continue
+        lines = [_joined(by_email[row.email], before.get(row.email)) for row in rows]
+        mine.append(ledger.Import(process_id, services.clock(), target, tuple(lines)))
+        await services.database.write(ledger.open_import, mine[-1])
+    return singly
 
 
 def _joined(operation: Operation, before: Delivered | None) -> Delivered:
@@ -257,7 +323,8 @@ async def _settle(services: Services, report: Report, mine: Sequence[ledger.Impo
     refused: set[str] = set()
     samples: list[Delivered] = []
     started = services.clock()
-    looks = iter(LOOKS_S)
+    age = started - max((each.submitted_at for each in mine), default=started)
+    looks = chain([max(0.0, LOOKS_S[0] - age.total_seconds())], LOOKS_S[1:])
     while waiting:
         await _pause(services, next(looks, LOOKS_S[-1]), len(waiting))
         states = await deliver.processes(services.brevo, waiting)

@@ -25,13 +25,21 @@ Json = Any
 
 RETRIES = (1, 2, 5, 10, 20, 40, 60)  # minutes between attempts while a vendor is away; then each hour
 MOST_ATTEMPTS = 7 + 72  # failures in a row; three days and more: longer than any outage that is not somebody's to mend
+AGAIN_S = 10.0  # until people are looked at again whose import was under way
 REACH = timedelta(hours=24)  # instances of a session that ended within it are read together
 
 
 @workflow("registered")
 async def registered_workflow(kind: str, session_id: str, attempt: int = 1) -> Json:
-    """Registrations came in: contacts, lists and events of a session that is still to come."""
-    return await _attempt("registered", partial(_registered, Engine.services), Kind(kind), session_id, attempt)
+    """Registrations came in: contacts and lists of a session that is still to come; then their events."""
+    work = partial(_registered, Engine.services, current_id())
+    return await _attempt("registered", work, Kind(kind), session_id, attempt)
+
+
+@workflow("told")
+async def told_workflow(kind: str, session_id: str, imports: list[int], attempt: int = 1) -> Json:
+    """Registrants were written, these imports may still be under way: when they are there, they are told."""
+    return await _attempt("told", partial(_told, Engine.services), Kind(kind), session_id, attempt, imports)
 
 
 @workflow("started")
@@ -66,7 +74,7 @@ async def _attempt(name: str, work: Any, kind: Kind, session_id: str, attempt: i
     if "again_in_s" not in result:
         return result
     if "error" not in result or attempt < MOST_ATTEMPTS:
-        again = partial(_again, services, name, current_id(), f"{kind}:{session_id}")
+        again = partial(_again, services, name, current_id(), _serialised_on(name, kind, session_id))
         delay = pause_after(result, attempt).total_seconds()
         # Only failures count: how long a session takes to settle is limited by its deadline.
         attempt = attempt + 1 if "error" in result else 1
@@ -74,6 +82,11 @@ async def _attempt(name: str, work: Any, kind: Kind, session_id: str, attempt: i
     else:
         await steps.run("give up", partial(_give_up, services, name), kind.value, session_id, result.get("problem", ""))
     return result
+
+
+def _serialised_on(name: str, kind: Kind, session_id: str) -> str:
+    """One at a time a session; telling registrants waits for imports, and who registers meanwhile does not."""
+    return f"told:{kind}:{session_id}" if name == "told" else f"{kind}:{session_id}"
 
 
 def pause_after(result: Mapping[str, Any], attempt: int) -> timedelta:
@@ -144,10 +157,36 @@ async def _again(
     return None
 
 
-async def _registered(services: Services, kind: Kind, session_id: str) -> Json:
+async def _registered(services: Services, workflow_id: str, kind: Kind, session_id: str) -> Json:
+    """Contacts now, events in a workflow of their own: nobody waits for the import or the events of others."""
     emails = await reading.rebuilt(services, kind, session_id)
     emails |= await _known(services, kind, session_id)
-    return await _written_and_told(services, emails, await _held(services, kind, session_id))
+    skipped = await delivering.under_way(services, emails)
+    written = await delivering.deliver_at_once(services, emails)
+    imports = await delivering.under_way(services, emails)
+    session = _serialised_on("told", kind, session_id)
+    follow = FollowUp("told", f"told:{workflow_id}", session, (kind.value, session_id, imports))
+    await services.database.write(Engine.enqueuing, [follow])
+    # What changed about people whose import was under way is written when that has ended.
+    return _numbers(written) | ({"again_in_s": AGAIN_S} if skipped else {})
+
+
+async def _told(services: Services, kind: Kind, session_id: str, imports: list[int]) -> Json:
+    """The events of everybody whose contact is there; who registered meanwhile has a workflow that follows.
+
+    Outcomes are told by who asked for the report: what webhooks alone tell of a session that is over may be a part.
+    """
+    written = await delivering.see_through(services, imports)
+    held = await _held(services, kind, session_id)
+    emails = await services.database.read(rosters.emails_on, [each.key for each in held])
+    emails = await delivering.as_wanted(services, emails)
+    told = await telling.of_registrations(services, emails, held)
+    sent = await announce(services, told.announcements, too_old=told.too_old)
+    return _numbers(written) | {"events": sent.json()}
+
+
+def _numbers(written: delivering.Report) -> Json:
+    return {name: value for name, value in written.json().items() if name != "writes"}
 
 
 NOTHING_HELD: Mapping[str, Any] = {"uuids": [], "topic": "", "host_email": "", "no_registration": False}
@@ -216,7 +255,7 @@ async def _recorded(services: Services, kind: Kind, session_id: str, uuid: str) 
     # A recording's own number for its kind is not to be relied on (uploads have another one): the instance tells.
     known = await services.database.read(facts.session_of, uuid)
     held = await _holding(services, *(known or (kind, session_id)), uuid)
-    if held is None or held.readiness not in telling.OVER:
+    if held is None or held.readiness not in telling.OVER or not await _is_told_in_full(services, held):
         if services.clock() - recording.told_at > services.config.events.max_age:
             return {"events": None, "problem": "nobody knows who was there"}
         return {"again_in_s": services.settle.every.total_seconds()}
@@ -230,12 +269,21 @@ async def _written_and_told(services: Services, emails: set[str], held: Sequence
     written = await delivering.deliver_people(services, emails)
     told = await telling.of_sessions(services, emails, held, await telling.quiet(services))
     sent = await announce(services, told.announcements, too_old=told.too_old)
-    report = {name: value for name, value in written.json().items() if name != "writes"}
-    return report | {"events": sent.json()}
+    return _numbers(written) | {"events": sent.json()}
 
 
 async def _held(services: Services, kind: Kind, session_id: str) -> list[Held]:
     return await services.database.read(rosters.held, [(kind, session_id)])
+
+
+async def _is_told_in_full(services: Services, held: Held) -> bool:
+    """Whether Zoom was asked who was there since it ended: what webhooks told so far may be a part of it.
+
+    Late webhooks may come after the deadline, and those of a session in any order.
+    """
+    readings = await services.database.read(facts.readings, held.kind, held.session_id)
+    ended = held.ended_at
+    return ended is None or all(uuid in readings and readings[uuid].at >= ended for uuid in held.instances)
 
 
 async def _holding(services: Services, kind: Kind, session_id: str, uuid: str) -> Held | None:

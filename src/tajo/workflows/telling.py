@@ -30,6 +30,12 @@ async def of_sessions(services: Services, emails: Iterable[str], held: Sequence[
     return together([over, coming, *ended])
 
 
+async def of_registrations(services: Services, emails: Iterable[str], held: Sequence[Held]) -> Told:
+    """Registrations and cancellations for what is to come, to these people."""
+    people = await services.database.read(rosters.entries_of, emails)
+    return announce.of_registrations(people, [each.key for each in held], await quiet(services))
+
+
 async def of_start(services: Services, held: Held) -> Told:
     """started to the registrants of one occurrence, and to the operator."""
     now, silence = services.clock(), await quiet(services)
