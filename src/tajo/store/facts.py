@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from tajo.core.facts import Instance, Kind, Registration, Role, Scheduled, Session, Status, Stay
 from tajo.core.outcome import Reading
 from tajo.core.registrations import merge
-from tajo.store.rosters import in_chunks
+from tajo.store.chunks import in_chunks
 from tajo.store.tables import instances, registrations, sessions, stays
 from tajo.store.upsert import upsert
 
