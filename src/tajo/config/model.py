@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, PrivateAttr
 
 from tajo.brevo.config import BrevoConfig
+from tajo.config.engagement import EngagementConfig
 from tajo.config.mapping import FieldMapping, Mapped
 from tajo.config.source import Missing, Source
 from tajo.config.values import (
@@ -93,6 +94,7 @@ class Config(Part):
     )
     brevo: BrevoConfig = Field(default=BrevoConfig(), description="The Brevo account that is written to.")
     events: EventsConfig = Field(default=EventsConfig(), description="Events for Brevo's automations.")
+    engagement: EngagementConfig = Field(default=EngagementConfig(), description="How the score is made.")
     database_url: Database = Field(
         default=DatabaseUrl("sqlite:///tajo.db"),
         description="Where everything is kept: a SQLite file (received webhooks in a second file beside it), "

@@ -112,7 +112,7 @@ class Respondent:
 
     instance: str
     what: Interaction
-    count: int
+    times: int
     name: str = ""
     email: str = ""
 

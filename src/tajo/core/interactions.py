@@ -21,9 +21,9 @@ class Done:
 
     def add(self, each: Respondent) -> None:
         if each.what is Interaction.POLL:
-            self.polls += each.count
+            self.polls += each.times
         else:
-            self.questions += each.count
+            self.questions += each.times
 
 
 def attributed(respondents: Iterable[Respondent], people: Sequence[Identity]) -> dict[str, Done]:

@@ -163,7 +163,7 @@ interactions = sa.Table(
     sa.Column("n", sa.Integer, primary_key=True),
     _text("name"),
     _text("email"),
-    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("times", sa.Integer, nullable=False),
 )
 
 # What we made of it.
