@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("tajo.cli.worker", "Do what follows from webhooks, beside `tajo serve --no-worker`."),
     "events": ("tajo.cli.events", "List, show and replay received webhooks."),
     "keys": ("tajo.cli.keys", "Show and replace the keys that stored tokens are encrypted with."),
+    "engagement": ("tajo.cli.engagement", "Show a session's funnel, and score history anew."),
     "connectors": ("tajo.cli.connectors", "Connect, list, inspect and disconnect connectors."),
     "why": ("tajo.cli.why", "Tell one person's story: registered, came, written, or why not."),
 }

@@ -13,7 +13,7 @@ from tajo.core.facts import Kind
 from tajo.core.outcome import Outcome, Readiness
 from tajo.core.problems import problem_of
 from tajo.store import letters, notes, rosters, runs
-from tajo.workflows import delivering, finding, reading, recording
+from tajo.workflows import delivering, finding, reading, recording, scoring
 from tajo.workflows.engine import Durable, Engine, Inline, Steps, workflow
 from tajo.workflows.services import Services
 
@@ -144,6 +144,7 @@ async def _close(services: Services, run_id: str, found: Json, read: list[Json],
     state = runs.PAUSED if retry else runs.DONE
 
     def close(connection: Any) -> None:
+        scoring.publish_first(connection, services.terms.weights)
         if runs.load(connection, run_id).state != runs.DONE:  # a step that is done again counts once
             notes.put(connection, RECOVERED, (notes.get(connection, RECOVERED) or 0) + summary["recovered"])
         runs.end(connection, run_id, state, kept, now)
