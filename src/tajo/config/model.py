@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, PrivateAttr
 
 from tajo.brevo.config import BrevoConfig
+from tajo.config.followups import FollowUps
 from tajo.config.mapping import FieldMapping, Mapped
 from tajo.config.source import Missing, Source
 from tajo.config.values import (
@@ -92,6 +93,7 @@ class Config(Part):
         description="Which field goes into which Brevo attribute; question: holds titles of registration questions.",
     )
     brevo: BrevoConfig = Field(default=BrevoConfig(), description="The Brevo account that is written to.")
+    follow_ups: FollowUps = Field(default=(), description="Mails that go out after a session: see docs/follow-ups.md.")
     events: EventsConfig = Field(default=EventsConfig(), description="Events for Brevo's automations.")
     database_url: Database = Field(
         default=DatabaseUrl("sqlite:///tajo.db"),
@@ -141,8 +143,8 @@ class Config(Part):
         return tuple(key.split(".")) in self._source.lines
 
     def origin(self, key: str) -> str:
-        """Where the key stands, for errors about its value: "tajo.yml:7"."""
-        return self._source.origin(tuple(key.split(".")))
+        """Where the key stands ("connectors.zoom.plan", "follow_ups.0.send"), for errors about its value: "tajo.yml:7"."""
+        return self._source.origin(tuple(int(step) if step.isdigit() else step for step in key.split(".")))
 
     def value(self, key: str) -> object:
         """The value of a key such as "connectors.zoom.plan". KeyError if there is no such setting."""

@@ -254,16 +254,20 @@ effects = sa.Table(
     "effects",
     metadata,
     sa.Column("key", sa.String(500), primary_key=True),
-    sa.Column("kind", sa.String(16), nullable=False),  # event; later: mail
-    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),  # event | mail
+    sa.Column("name", sa.String(80), nullable=False),  # the event's, or the rule's
     sa.Column("email", sa.String(320), nullable=False),
     sa.Column("occurrence", sa.String(80), nullable=False),
-    sa.Column("state", sa.String(12), nullable=False),  # sending | sent | ambiguous | refused | too_old
-    sa.Column("at", Moment, nullable=False),
+    # An event: sending | sent | ambiguous | refused | too_old. A mail: see store/mails.py.
+    sa.Column("state", sa.String(12), nullable=False),
+    sa.Column("at", Moment, nullable=False),  # when it reached that state; of a mail that waits: when it is due
     sa.Column("holder", sa.String(80), nullable=False),  # who was sending: a crash shows by its lock being free
     sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("call", sa.String(40), nullable=False, server_default=""),  # of a mail: the idempotency key it went under
+    _text("why"),  # of a mail that did not go out, for people to read
     sa.Index(None, "email"),
     sa.Index(None, "state"),
+    sa.Index(None, "kind", "name", "occurrence"),
 )
 
 dead_letters = sa.Table(

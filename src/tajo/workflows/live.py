@@ -16,7 +16,7 @@ from tajo.core.facts import Kind
 from tajo.core.outcome import Readiness
 from tajo.store import facts, letters, recordings, rosters
 from tajo.store.rosters import Held
-from tajo.workflows import delivering, finding, reading, telling
+from tajo.workflows import delivering, finding, followups, reading, telling
 from tajo.workflows.announcing import announce
 from tajo.workflows.engine import Durable, Engine, FollowUp, Steps, current_id, workflow
 from tajo.workflows.services import Services
@@ -182,7 +182,7 @@ async def _told(services: Services, kind: Kind, session_id: str, imports: list[i
     emails = await delivering.as_wanted(services, emails)
     told = await telling.of_registrations(services, emails, held)
     sent = await announce(services, told.announcements, too_old=told.too_old)
-    return _numbers(written) | {"events": sent.json()}
+    return _numbers(written) | {"events": sent.json(), "mails": await followups.plan(services, held)}
 
 
 def _numbers(written: delivering.Report) -> Json:
@@ -261,7 +261,8 @@ async def _recorded(services: Services, kind: Kind, session_id: str, uuid: str) 
         return {"again_in_s": services.settle.every.total_seconds()}
     told = await telling.of_recording(services, held, Share(recording.share_url, recording.passcode), recording.told_at)
     sent = await announce(services, told.announcements, too_old=told.too_old)
-    return {"events": sent.json()}
+    kept = await followups.plan(services, [held], recorded={held.key: recording.told_at})
+    return {"events": sent.json(), "mails": kept}
 
 
 async def _written_and_told(services: Services, emails: set[str], held: Sequence[Held]) -> Json:
@@ -269,7 +270,7 @@ async def _written_and_told(services: Services, emails: set[str], held: Sequence
     written = await delivering.deliver_people(services, emails)
     told = await telling.of_sessions(services, emails, held, await telling.quiet(services))
     sent = await announce(services, told.announcements, too_old=told.too_old)
-    return _numbers(written) | {"events": sent.json()}
+    return _numbers(written) | {"events": sent.json(), "mails": await followups.plan(services, held)}
 
 
 async def _held(services: Services, kind: Kind, session_id: str) -> list[Held]:

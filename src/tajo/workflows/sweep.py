@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from tajo.store import rosters, runs
-from tajo.workflows import delivering, sync, telling
+from tajo.workflows import delivering, followups, sync, telling
 from tajo.workflows.announcing import announce
 from tajo.workflows.engine import Durable, Engine, workflow
 from tajo.workflows.services import Services
@@ -42,4 +42,4 @@ async def deliver_and_announce(services: Services, run_id: str) -> Json:
     held = await services.database.read(rosters.held, await services.database.read(runs.sessions, run_id))
     told = await telling.of_sessions(services, emails, held, await telling.quiet(services))
     sent = await announce(services, told.announcements, too_old=told.too_old)
-    return report.json() | {"events": sent.json()}
+    return report.json() | {"events": sent.json(), "mails": await followups.plan(services, held)}
