@@ -313,6 +313,29 @@ run_people = sa.Table(
     sa.Column("email", sa.String(320), primary_key=True),
 )
 
+# What people want of us: what they agreed to, and that no mail goes to them any more.
+
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("email", sa.String(320), primary_key=True),
+    sa.Column("reason", sa.String(40), primary_key=True),
+    sa.Column("source", sa.String(16), nullable=False),  # webhook | poll
+    sa.Column("at", Moment, nullable=False),
+    _text("evidence"),
+)
+
+consents = sa.Table(
+    "consents",
+    metadata,
+    sa.Column("email", sa.String(320), primary_key=True),
+    sa.Column("subject", sa.String(80), primary_key=True),  # where it was said: a session's date, or "double opt-in"
+    sa.Column("said_at", Moment, primary_key=True),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("decision", sa.String(16), nullable=False),  # yes | no
+)
+
 # Sign-ins of users. What is secret is sealed: see store/keys.py.
 
 signins = sa.Table(
