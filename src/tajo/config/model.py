@@ -143,7 +143,7 @@ class Config(Part):
         return tuple(key.split(".")) in self._source.lines
 
     def origin(self, key: str) -> str:
-        """Where the key stands ("connectors.zoom.plan", "follow_ups.0.send"), for errors about its value: "tajo.yml:7"."""
+        """Where the key stands ("connectors.zoom.plan", "follow_ups.0.send"), for errors about it: "tajo.yml:7"."""
         return self._source.origin(tuple(int(step) if step.isdigit() else step for step in key.split(".")))
 
     def value(self, key: str) -> object:

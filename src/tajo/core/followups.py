@@ -64,7 +64,12 @@ class Wanted:
 
     @property
     def key(self) -> str:
-        return f"mail:{self.rule}:{self.subject}:{self.email}"
+        return key_of(self.rule, self.subject, self.email)
+
+
+def key_of(rule: str, subject: str, email: str) -> str:
+    """The name of one mail, which makes it happen once."""
+    return f"mail:{rule}:{subject}:{email}"
 
 
 @dataclass(frozen=True, slots=True)

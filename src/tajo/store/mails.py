@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tajo.core.followups import Wanted
+from tajo.core.followups import Wanted, key_of
 from tajo.store.rosters import in_chunks
 from tajo.store.tables import effects
 from tajo.store.upsert import insert_new, update_each
@@ -24,7 +24,7 @@ _mails = sa.select(effects).where(effects.c.kind == MAIL)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One mail as it is kept. `at` is when it is due, or when its state was reached; `call` names the call it went in."""
+    """One mail as it is kept. `at` is when it is due, or reached its state; `call` names the call it went in."""
 
     key: str
     rule: str
@@ -136,7 +136,7 @@ def cancel(connection: sa.Connection, rule: str, subject: str, now: datetime, *,
 
 
 def is_cancelled(connection: sa.Connection, rule: str, subject: str) -> bool:
-    key = Wanted(rule, subject, "", datetime.min).key
+    key = key_of(rule, subject, "")
     return connection.execute(sa.select(effects.c.key).where(effects.c.key == key)).first() is not None
 
 
@@ -152,7 +152,7 @@ def ask(connection: sa.Connection, wanted: Sequence[Wanted], now: datetime) -> i
         asked = sa.update(effects).where(effects.c.key.in_(chunk), open_)
         done += connection.execute(asked.values(state=WAITING, at=now, why=ASKED)).rowcount
     for rule, subject in {(each.rule, each.subject) for each in wanted}:
-        mark = Wanted(rule, subject, "", now).key
+        mark = key_of(rule, subject, "")
         connection.execute(sa.delete(effects).where(effects.c.key == mark))
     return done
 

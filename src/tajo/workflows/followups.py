@@ -235,8 +235,10 @@ async def _judge(services: Services, rule: Rule, waiting: Sequence[Kept], report
         else:
             meant.append((each, entry))
     barred = await recipients.unsendable(services, [each.email for each, _ in meant]) if meant else {}
+    later = [each.key for each, _ in meant if barred.get(each.email) == recipients.UNKNOWN]
+    await services.database.write(mails.give_back, later, now + PAUSE)  # their contact has not been written yet
     for each, _ in meant:
-        if why := barred.get(each.email):
+        if (why := barred.get(each.email, recipients.UNKNOWN)) != recipients.UNKNOWN:
             out.setdefault((mails.SUPPRESSED, why), []).append(each.key)
     share = await _share(services, rule, meant)
     ready = []
