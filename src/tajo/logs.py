@@ -24,6 +24,7 @@ _ERROR = ("error", "origin", "code", "exit", "retry_at")
 _FIGURES = ("created", "changed", "unchanged", "refused", "sent", "ambiguous", "too_old")
 _RUN = ("run", "sessions", "rows", "in_review", "recovered", "unavailable", "dead_letters", *_FIGURES)
 _FOLLOWED = ("name", "session", "attempt", "rows", "again_in_s", *_ERROR, *_FIGURES)
+_MAILS = ("name", "session", "sent", "withdrawn", "suppressed", "too_old", "refused", "uncertain")
 
 # event → (its level, the keys it may have)
 EVENTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
@@ -37,6 +38,9 @@ EVENTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "follow_up.done": (INFO, _FOLLOWED),
     "follow_up.waits": (VERBOSE, _FOLLOWED),
     "follow_up.failed": (WARNING, _FOLLOWED),
+    "mails.done": (INFO, _MAILS),
+    "mails.failed": (WARNING, ("name", "session", *_ERROR)),
+    "follow_ups.unchecked": (WARNING, _ERROR),
     "workflow.crashed": (ERROR, ("name", "error", "where")),
     "letter.filed": (WARNING, _ERROR),
     "drain.failed": (WARNING, _ERROR),

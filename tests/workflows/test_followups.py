@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -17,7 +18,7 @@ from tajo.simulators.faults import Fault
 from tajo.store import letters, mails, notes, recordings, rosters
 from tajo.store.database import Database
 from tajo.store.recordings import Recorded
-from tajo.workflows import followups, mailing
+from tajo.workflows import checking, followups, mailing
 
 pytestmark = pytest.mark.anyio
 
@@ -276,6 +277,96 @@ async def test_a_rule_is_previewed_cancelled_and_sent_on_purpose(
         assert (done["sent"], mailed(it)) == (2, ["a@example.com", "c@example.com"])
         again = await mailing.preview(services, rule, held)
         assert await mailing.send(services, [again]) == {"asked": 0}
+
+
+ANNOUNCE = {
+    "name": "announce",
+    "when": "webinar.attended",
+    "campaign": {"template": 12, "list": "Recording: {topic} {date}", "to": ["attended"], "mode": "send"},
+}
+
+
+async def test_a_campaign_goes_to_a_list_of_its_own_once(
+    mailer: Callable[..., Any], person: Callable[..., Any]
+) -> None:
+    people = [person("a@example.com"), person("b@example.com"), person("c@example.com")]
+    async with mailer(*people, rules=[ANNOUNCE]) as it:
+        it.brevo.unsubscribe("c@example.com")
+        await plan(it)
+        assert await send(it, "announce") == followups.Sent(sent=2, suppressed=1)
+        (campaign,) = it.brevo.campaigns.values()
+        assert (campaign.status, sorted(campaign.recipients)) == ("sent", ["a@example.com", "b@example.com"])
+        names = [each.name for each in it.brevo.lists.values()]
+        assert names.count("Recording: 봄 웨비나 2026-11-24") == 1
+
+
+async def test_a_campaign_that_breaks_off_anywhere_is_one_campaign(
+    mailer: Callable[..., Any], person: Callable[..., Any]
+) -> None:
+    """Brevo's answer to each of its calls is lost once: nothing is there twice."""
+    async with mailer(person("a@example.com"), rules=[ANNOUNCE]) as it:
+        await plan(it)
+        for call in ("POST /contacts/lists/", "POST /emailCampaigns", "POST /emailCampaigns/"):
+            it.brevo.faults.order(Fault.reset_after(), re.compile(rf"^{call}"), times=1)
+            try:
+                await send(it, "announce")
+            except TransientError:
+                it.clock.now += timedelta(minutes=3)
+        assert (await send(it, "announce")).refused == 0
+        (campaign,) = it.brevo.campaigns.values()
+        assert campaign.recipients == ["a@example.com"]
+        assert states(it, "announce") == {"sent": 1}
+
+
+async def test_who_comes_by_a_correction_after_the_campaign_is_not_mailed_by_another_one(
+    mailer: Callable[..., Any], person: Callable[..., Any], roster: Callable[..., None]
+) -> None:
+    async with mailer(person("a@example.com"), rules=[ANNOUNCE]) as it:
+        await plan(it)
+        await send(it, "announce")
+        roster(it.database, person("a@example.com"), person("b@example.com"))
+        await it.deliver("b@example.com")
+        await plan(it)
+        assert await send(it, "announce") == followups.Sent(too_old=1)
+        assert len(it.brevo.campaigns) == 1
+
+
+async def test_a_draft_is_left_as_a_draft(mailer: Callable[..., Any], person: Callable[..., Any]) -> None:
+    draft = ANNOUNCE | {"campaign": ANNOUNCE["campaign"] | {"mode": "draft"}}
+    async with mailer(person("a@example.com"), rules=[draft]) as it:
+        await plan(it)
+        assert await send(it, "announce") == followups.Sent(sent=1)
+        (campaign,) = it.brevo.campaigns.values()
+        assert campaign.status == "draft"
+
+
+async def test_check_names_what_a_rule_lacks(mailer: Callable[..., Any], person: Callable[..., Any]) -> None:
+    bare = {"name": "bare", "when": "webinar.attended", "send": {"template": 12}}
+    gone = {"name": "gone", "when": "webinar.attended", "send": {"template": 99}}
+    off = {"name": "off", "when": "webinar.attended", "send": {"template": 13}}
+    async with mailer(person("a@example.com"), rules=[bare, gone, off, REPLAY]) as it:
+        it.brevo.add_template(12, html="<p>{{ params.minutes }} {{params.share_url}}</p>")
+        it.brevo.add_template(13, is_active=False)
+        found = [each async for each in checking.check(it.services, it.services.tokens)]
+        told = {each.text: each.exit for each in found if each.subject == "follow-ups"}
+        assert [
+            any(words in text and code == 3 for text, code in told.items())
+            for words in (
+                "shows params.minutes, which the follow-up bare",
+                "no template 99",
+                "template 13 is not active",
+            )
+        ] == [True, True, True]
+        with pytest.raises(ConfigError, match=r"params\.minutes"):
+            await checking.require_follow_ups(it.services)
+
+
+async def test_a_start_does_not_wait_for_a_brevo_that_is_away(
+    mailer: Callable[..., Any], person: Callable[..., Any]
+) -> None:
+    async with mailer(person("a@example.com")) as it:
+        it.brevo.faults.order(Fault.respond(503), "GET /smtp/templates/12", times=None)
+        await checking.require_follow_ups(it.services)
 
 
 async def test_two_thousand_mails_are_one_call_or_two(mailer: Callable[..., Any], person: Callable[..., Any]) -> None:

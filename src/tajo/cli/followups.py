@@ -45,7 +45,7 @@ def list_follow_ups(config_path: Path | None, as_json: bool, no_input: bool) -> 
         finally:
             database.close()
     rules: list[dict[str, Any]] = [
-        {"rule": each.name, "when": each.when, "template": each.send.template, "rests": paused.get(each.name)}
+        {"rule": each.name, "when": each.when, "template": each.template, "rests": paused.get(each.name)}
         for each in config.follow_ups
     ]
     if as_json:

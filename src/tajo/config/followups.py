@@ -17,7 +17,7 @@ from tajo.core.conditions import Comparison, Condition
 from tajo.core.facts import Kind as SessionKind
 from tajo.core.fields import FIELDS, question
 from tajo.core.fields import Field as Mappable
-from tajo.core.followups import Rule, Window
+from tajo.core.followups import Campaign, Rule, Window
 
 When = Literal[
     "webinar.registered",
@@ -127,6 +127,26 @@ class MailConfig(Part):
     )
 
 
+def _list(text: str) -> str:
+    unknown = [each for each in re.findall(r"\{(\w*)\}", text) if each not in ("topic", "date")]
+    if unknown:
+        raise refuse("must have no other placeholders than {topic} and {date}")
+    if "{date}" not in text:
+        raise refuse("must have {date} in it: every session has a list of its own")
+    return text
+
+
+class CampaignConfig(Part):
+    """A campaign of a Brevo template to a list of its own."""
+
+    template: Number = Field(ge=1, description="The id of an active template in Brevo.")
+    list: Annotated[Text, AfterValidator(_list)] = Field(
+        description="The name of the list that is made for it, with {topic} and {date}."
+    )
+    to: tuple[Who, ...] = Field(default=(), description="Only to these.")
+    mode: Literal["draft", "send"] = Field(default="draft", description="Leave it as a draft, or send it.")
+
+
 class FollowUpConfig(Part):
     """One rule. A person gets its mail at most once for each occurrence."""
 
@@ -148,13 +168,24 @@ class FollowUpConfig(Part):
         default=timedelta(hours=72), description="No mail for a session that ended longer ago."
     )
     to: tuple[Who, ...] = Field(default=(), description="Only to these; recording.ready: by default as the event.")
-    send: MailConfig = Field(description="The mail.")
+    send: MailConfig | None = Field(default=None, description="The mail, to each person.")
+    campaign: CampaignConfig | None = Field(
+        default=None, description="Instead of single mails one campaign to them all."
+    )
 
     @model_validator(mode="after")
-    def _one_time(self) -> FollowUpConfig:
+    def _one_of_each(self) -> FollowUpConfig:
         if self.at is not None and self.wait:
             raise refuse("has both wait and at: keep one of the two")
+        if (self.send is None) is (self.campaign is None):
+            raise refuse("needs send or campaign, and not both")
+        if self.campaign is not None and self.when.endswith((".registered", ".cancelled")):
+            raise refuse("has a campaign, which is for sessions that are over: use send")
         return self
+
+    @property
+    def template(self) -> int:
+        return self.send.template if self.send else self.campaign.template if self.campaign else 0
 
     def rule(self, ready: frozenset[str]) -> Rule:
         """The rule as the core knows it; `ready` are the outcomes that hear of recordings without a `to`."""
@@ -164,14 +195,16 @@ class FollowUpConfig(Part):
             name=self.name,
             kind=None if recording else SessionKind(kind),
             moment=Moment.RECORDING_READY if recording else Moment(moment),
-            template=self.send.template,
+            template=self.template,
             conditions=self.if_,
             wait=self.wait,
             at=self.at,
             quiet=self.quiet_hours,
             max_age=self.max_age,
-            to=frozenset(self.to) or (ready if recording else frozenset()),
-            params=self.send.params,
+            to=frozenset(self.to or (self.campaign.to if self.campaign else ()))
+            or (ready if recording else frozenset()),
+            params=self.send.params if self.send else (),
+            campaign=Campaign(self.campaign.list, self.campaign.mode == "send") if self.campaign else None,
         )
 
 

@@ -33,6 +33,14 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign instead of single mails: `list` names its list, in which {topic} and {date} are the session's."""
+
+    list: str
+    send: bool  # else it stays a draft
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One entry of `follow_ups`. `kind` is None for recording.ready, which both kinds have.
 
@@ -51,6 +59,7 @@ class Rule:
     max_age: timedelta = timedelta(hours=72)
     to: frozenset[str] = frozenset()
     params: tuple[tuple[str, Field], ...] = ()
+    campaign: Campaign | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +214,13 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
+def list_name(campaign: Campaign, entry: Entry) -> str:
+    """The name of a session's list; the date by the clock of its zone."""
+    day = entry.start.astimezone(_zone(entry.time_zone)).date().isoformat()
+    return campaign.list.replace("{date}", day).replace("{topic}", clean(entry.topic))[:MOST_LETTERS].strip()
+
+
+MOST_LETTERS = 120  # ours: Brevo names no limit for a list's name
 Param = str | int | float | bool
 
 

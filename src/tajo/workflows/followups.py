@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from tajo import logs
 from tajo.brevo.api import mails as brevo
-from tajo.brevo.api.mails import Mail
+from tajo.brevo.api.mails import Mail, Template
 from tajo.core import followups
 from tajo.core.announce import Moment, Share
 from tajo.core.contact import Entry
@@ -23,7 +23,7 @@ from tajo.core.followups import Rule
 from tajo.store import letters, mails, notes, recordings, rosters
 from tajo.store.mails import Kept
 from tajo.store.rosters import Held
-from tajo.workflows import recipients
+from tajo.workflows import campaigns, recipients
 from tajo.workflows.engine import Durable, Engine, FollowUp, workflow
 from tajo.workflows.roles import is_held
 from tajo.workflows.services import Services
@@ -104,7 +104,11 @@ async def follow_up_workflow(rule: str, subject: str) -> Json:
     """Send what is due of one rule about one subject."""
     services: Services = Engine.services
     result = await Durable().run("follow-up", partial(_caught, services), rule, subject)
-    logs.say("mails.failed" if "error" in result else "mails.done", **result | {"rule": rule, "session": subject})
+    told = {**result, "name": rule, "session": subject}
+    if "error" in result:
+        logs.say("mails.failed", **told)
+    else:
+        logs.say("mails.done", **told)
     return result
 
 
@@ -190,8 +194,11 @@ async def send_due(services: Services, name: str, subject: str) -> Sent:
     waiting = await services.database.read(due, name, subject, mails.WAITING)
     if not waiting:
         return report
-    await _require_template(services, rule)
+    template = await required_template(services, rule)
     ready = await _judge(services, rule, waiting, report)
+    if rule.campaign is not None:
+        await _campaign(services, rule, template, ready, report)
+        ready = []
     by_email = {each.kept.email: each for each in ready}
     for batch in brevo.batches(each.mail for each in ready):
         await _send(services, rule, [by_email[mail.email] for mail in batch], report)
@@ -199,24 +206,43 @@ async def send_due(services: Services, name: str, subject: str) -> Sent:
     return report
 
 
-async def _require_template(services: Services, rule: Rule) -> None:
-    """ConfigError for a template that is not there, or not active: the rule rests until it is."""
+async def required_template(services: Services, rule: Rule) -> Template:
+    """The rule's template. ConfigError where there is none, or it is not active: the rule rests until it is."""
     try:
         found = await services.brevo.send(brevo.template(rule.template))
     except RejectedError:
         found = None
-    if found is None or not found.active:
-        what = f"Brevo has no template {rule.template}" if found is None else f"template {rule.template} is not active"
-        raise ConfigError(
-            f"{what}: the follow-up {rule.name} rests",
-            origin=origin_of(services, rule),
-            hint="activate it in Brevo, or name another one",
-        )
+    if found is not None and found.active:
+        return found
+    what = f"Brevo has no template {rule.template}" if found is None else f"template {rule.template} is not active"
+    raise ConfigError(
+        f"{what}: the follow-up {rule.name} rests",
+        origin=origin_of(services, rule),
+        hint="activate it in Brevo, or name another one",
+    )
 
 
 def origin_of(services: Services, rule: Rule) -> str:
+    """Where the rule's template stands: "tajo.yml:31"."""
     at = next(n for n, each in enumerate(services.config.follow_ups) if each.name == rule.name)
-    return services.config.origin(f"follow_ups.{at}.send.template")
+    return services.config.origin(f"follow_ups.{at}.{'campaign' if rule.campaign else 'send'}.template")
+
+
+async def _campaign(services: Services, rule: Rule, template: Template, ready: Sequence[_Ready], report: Sent) -> None:
+    """One campaign for all of them. Every step looks first what is there, so a crash in between repeats nothing."""
+    if not ready:
+        return
+    people = [each.kept.email for each in ready]
+    entries = (await services.database.read(rosters.entries_of, people[:1]))[people[0]]
+    entry = next(each for each in entries if each.occurrence == ready[0].kept.subject)
+    joined = await campaigns.run(services, rule, template, entry, people)
+    keys, now = [each.kept.key for each in ready], services.clock()
+    if joined:
+        report.sent += len(keys)
+        await services.database.write(mails.finish, keys, mails.SENT, now)
+    else:
+        report.too_old += len(keys)
+        await services.database.write(partial(mails.finish, why="the campaign had gone out"), keys, mails.TOO_OLD, now)
 
 
 async def _judge(services: Services, rule: Rule, waiting: Sequence[Kept], report: Sent) -> list[_Ready]:

@@ -55,6 +55,7 @@ class Worker:
     async def run(self) -> None:
         """Drain, beat, and sweep once at start and then on schedule, until stopped."""
         await connecting.note_connected(self._services)
+        await followups.load(self._services)
         self._schedule()
         now = self._services.clock()
         await self.engine.begin(f"sweep:{now:%Y%m%dT%H%M%S}", sweep.sweep_workflow, now.isoformat(), None)
@@ -94,7 +95,6 @@ class Worker:
     async def _mails(self) -> None:
         """Start what sends follow-ups that are due."""
         if self._services.config.follow_ups:
-            await followups.load(self._services)
             await followups.enqueue_due(self._services)
 
     async def _tidy(self) -> None:

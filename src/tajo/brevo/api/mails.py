@@ -47,7 +47,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template: `html` tells which parameters it fills, `opt_in` whether double opt-in may use it."""
+    """A template: `html` and `subject` tell which parameters it shows, `opt_in` whether double opt-in may use it.
+
+    `sender` is (name, e-mail).
+    """
 
     id: int
     name: str
@@ -55,6 +58,7 @@ class Template:
     subject: str
     html: str
     opt_in: bool
+    sender: tuple[str, str] = ("", "")
 
 
 def batches(mails: Iterable[Mail]) -> Iterator[tuple[Mail, ...]]:
@@ -108,6 +112,7 @@ def logged(template_id: int, *, offset: int = 0) -> Call[tuple[tuple[str, frozen
 
 def _template(value: Any) -> Template:
     row = record(value)
+    sender = record(row.get("sender") or {})
     return Template(
         id=number(row, "id"),
         name=text(row, "name"),
@@ -115,6 +120,7 @@ def _template(value: Any) -> Template:
         subject=text(row, "subject"),
         html=text(row, "htmlContent"),
         opt_in=row.get("doiTemplate") is True,
+        sender=(text(sender, "name"), text(sender, "email")),
     )
 
 
