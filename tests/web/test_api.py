@@ -307,6 +307,11 @@ async def test_a_dry_run_needs_no_worker_and_writes_nothing(call: Caller, town: 
     assert (await call("GET", "/connectors/zoom/status"))[1]["last_run"] is None
 
 
+def held_files() -> list[str]:
+    """What this process has open."""
+    return [os.readlink(each) for each in Path("/proc/self/fd").glob("*") if each.is_symlink()]
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks into /proc")
 async def test_a_dry_run_leaves_the_service_its_database(call: Caller, script: Callable[..., Any]) -> None:
     """A dry run opens the database once more. A command that is the next one to leave must not think it is the last."""
@@ -315,7 +320,7 @@ async def test_a_dry_run_leaves_the_service_its_database(call: Caller, script: C
     url = call.town.config().require("database_url")
     command = script("import sys; from tajo.store.database import existing; existing(sys.argv[1]).close()", url)
     assert await asyncio.to_thread(command.communicate) == ("", "")
-    held = [os.readlink(each) for each in Path("/proc/self/fd").glob("*") if each.is_symlink()]
+    held = held_files()
     assert {each.rpartition("/")[2] for each in held if "tajo.db-wal" in each} == {"tajo.db-wal"}  # not "… (deleted)"
 
 
