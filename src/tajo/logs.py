@@ -29,6 +29,7 @@ _MAILS = ("name", "session", "sent", "withdrawn", "suppressed", "too_old", "refu
 # event → (its level, the keys it may have)
 EVENTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "service.started": (INFO, ("role", "version", "host", "port", "worker", "api")),
+    "service.listening": (INFO, ("address",)),
     "service.stopped": (INFO, ("role",)),
     "service.crashed": (ERROR, ("role", "error", "where")),
     "sweep.done": (INFO, _RUN),
@@ -45,6 +46,7 @@ EVENTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "letter.filed": (WARNING, _ERROR),
     "drain.failed": (WARNING, _ERROR),
     "webhook.refused": (INFO, ("status", "why", "times")),
+    "webhook.quarantined": (WARNING, ("id", "why")),
     "webhook.handled": (VERBOSE, ("id", "webhook", "uuid", "state")),
     "webhook.body": (VERBOSE, ("id", "body")),
     "vendor.called": (VERBOSE, ("vendor", "origin", "label", "status", "ms", "waited_ms", "error")),
@@ -58,6 +60,7 @@ EVENTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
 ABOUT_WEBHOOKS = ("webhook.handled", "webhook.body")  # what log_webhooks shows, whatever the level
 
 _CODE = re.compile(r"[A-Za-z0-9_.:/+=<>-]{1,120}")
+_ADDRESS = re.compile(r"http://[A-Za-z0-9.:\[\]-]{1,100}")
 _NOT_IN_WORDS = re.compile(r"[^A-Za-z0-9 ().,:'/%-]")
 _MOST_SIGNS = 120
 _MOST_PLACES = 24
@@ -66,6 +69,11 @@ _MOST_PLACES = 24
 def _code(value: object) -> str:
     """An id, a code, a class name, a time; anything else is masked. No `@` and no blank: no address, no name."""
     return value if isinstance(value, str) and _CODE.fullmatch(value) else "***"
+
+
+def _address(value: object) -> str:
+    """Where a service of ours listens."""
+    return value if isinstance(value, str) and _ADDRESS.fullmatch(value) else "***"
 
 
 def _words(value: object) -> str:
@@ -91,6 +99,7 @@ _VALUES: Mapping[str, Callable[[object], Any]] = {
         ("role", "version", "host", "error", "origin", "code", "retry_at", "run", "session", "name"), _code
     ),
     **dict.fromkeys(("webhook", "uuid", "state", "vendor", "label", "method", "route", "logger", "severity"), _code),
+    "address": _address,
     "why": _words,
     "where": _places,
     "body": _body,

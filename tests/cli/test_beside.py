@@ -58,7 +58,11 @@ COMMANDS = (
     Beside("connectors connect zoom", 0, "address for webhooks"),
     Beside("init", 0, "kept tajo.yml"),
     Beside("serve --port 0", 1, "another serve is running (process {serve}, tajo"),
+    Beside("serve", 1, "another serve is running (process {serve}, tajo"),
+    Beside("serve --port 0", 1, "stop that one first; or let it run, and work beside it with `tajo worker --name"),
+    Beside("serve --no-worker", 1, "is in use by another program"),
     Beside("worker --name second", 1, "another second is running (process {second}, tajo"),
+    Beside("worker --name second", 1, "stop that one first, or give this one a name of its own: --name second2"),
     Beside("worker --name serve", 1, "another serve is running (process {serve}, tajo"),
     Beside("connectors disconnect zoom", 0, "zoom is disconnected"),
 )

@@ -59,7 +59,7 @@ def test_the_example_of_an_environment_has_every_variable() -> None:
 
 
 def test_both_files_are_written_and_load(tmp_path: Path) -> None:
-    assert write_templates(tmp_path) == [tmp_path / "tajo.yml", tmp_path / ".env.example"]
+    assert write_templates(tmp_path / "tajo.yml") == [tmp_path / "tajo.yml", tmp_path / ".env.example"]
     (tmp_path / ".env").write_text((tmp_path / ".env.example").read_text().replace("=\n", "=x\n"))
     config = load(tmp_path / "tajo.yml", env={})
     assert config.missing == ()
@@ -68,25 +68,27 @@ def test_both_files_are_written_and_load(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kept", ["tajo.yml", ".env.example"])
 def test_a_file_that_is_there_is_kept_and_the_other_written(tmp_path: Path, kept: str) -> None:
     (tmp_path / kept).write_text("mine")
-    assert [path.name for path in write_templates(tmp_path)] == [n for n in ("tajo.yml", ".env.example") if n != kept]
+    assert [path.name for path in write_templates(tmp_path / "tajo.yml")] == [
+        n for n in ("tajo.yml", ".env.example") if n != kept
+    ]
     assert (tmp_path / kept).read_text() == "mine"
 
 
 def test_when_both_are_there_that_is_an_error(tmp_path: Path) -> None:
-    write_templates(tmp_path)
+    write_templates(tmp_path / "tajo.yml")
     with pytest.raises(ConfigError, match=r"tajo\.yml and .*\.env\.example exist already"):
-        write_templates(tmp_path)
+        write_templates(tmp_path / "tajo.yml")
 
 
 def test_a_link_that_leads_nowhere_is_not_written_through(tmp_path: Path) -> None:
     (tmp_path / "tajo.yml").symlink_to(tmp_path / "elsewhere.yml")
-    write_templates(tmp_path)
+    write_templates(tmp_path / "tajo.yml")
     assert not (tmp_path / "elsewhere.yml").exists()
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be written"):
-        write_templates(tmp_path / "nowhere")
+        write_templates(tmp_path / "nowhere" / "tajo.yml")
 
 
 def test_every_setting_has_a_type_and_a_meaning() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -303,6 +305,23 @@ async def test_a_dry_run_needs_no_worker_and_writes_nothing(call: Caller, town: 
     assert {each["email"] for each in summary["writes"]} == {"a@mail.example", "b@mail.example"}
     assert town.brevo.contacts == {}
     assert (await call("GET", "/connectors/zoom/status"))[1]["last_run"] is None
+
+
+def held_files() -> list[str]:
+    """What this process has open."""
+    return [os.readlink(each) for each in Path("/proc/self/fd").glob("*") if each.is_symlink()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks into /proc")
+async def test_a_dry_run_leaves_the_service_its_database(call: Caller, script: Callable[..., Any]) -> None:
+    """A dry run opens the database once more. A command that is the next one to leave must not think it is the last."""
+    _, begun = await call("POST", SYNC, {"dry_run": True})
+    await call.ended(begun["run"])
+    url = call.town.config().require("database_url")
+    command = script("import sys; from tajo.store.database import existing; existing(sys.argv[1]).close()", url)
+    assert await asyncio.to_thread(command.communicate) == ("", "")
+    held = held_files()
+    assert {each.rpartition("/")[2] for each in held if "tajo.db-wal" in each} == {"tajo.db-wal"}  # not "… (deleted)"
 
 
 async def test_a_dry_run_that_fails_tells_why(call: Caller, town: Any) -> None:

@@ -148,17 +148,21 @@ ZOOM_WEBHOOK_SECRET=
 #TAJO_API_KEY=
 """
 
-TEMPLATES = {"tajo.yml": TAJO_YML, ".env.example": ENV_EXAMPLE}
+CONFIG_NAME = "tajo.yml"
 
 
-def write_templates(directory: Path) -> list[Path]:
-    """Write what is not there yet of tajo.yml and .env.example; returns what was written.
+def templates(config: Path) -> dict[Path, str]:
+    """What `tajo init` writes where: the configuration, and .env.example beside it."""
+    return {config: TAJO_YML, config.parent / ".env.example": ENV_EXAMPLE}
+
+
+def write_templates(config: Path) -> list[Path]:
+    """Write what is not there yet of the configuration and the .env.example beside it; returns what was written.
 
     A file that is there is kept as it is. ConfigError if both are, or if one cannot be written.
     """
     written: list[Path] = []
-    for name, text in TEMPLATES.items():
-        path = directory / name
+    for path, text in templates(config).items():
         try:
             # "x" creates or fails: nothing that appears in between is written over, nor the target of a link.
             with path.open("x", encoding="utf-8", newline="\n") as stream:
@@ -169,6 +173,6 @@ def write_templates(directory: Path) -> list[Path]:
             raise ConfigError(f"cannot be written ({error.strerror})", origin=str(path)) from None
         written.append(path)
     if not written:
-        both = " and ".join(str(directory / name) for name in TEMPLATES)
+        both = " and ".join(str(path) for path in templates(config))
         raise ConfigError(f"{both} exist already", hint="move them away first; nothing is written over a file")
     return written

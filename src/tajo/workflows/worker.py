@@ -171,6 +171,8 @@ def _log(opened: Sequence[intake.Opened]) -> None:
         envelope, id_ = each.envelope, each.delivery.id
         event, uuid = (envelope.event, envelope.uuid) if envelope else (None, None)
         logs.say("webhook.handled", id=id_, webhook=event, uuid=uuid or None, state=each.state)
+        if each.state == inbox.QUARANTINED:
+            logs.say("webhook.quarantined", id=id_, why=each.reason)
         logs.say("webhook.body", id=id_, body=each.delivery.body)
 
 
