@@ -12,16 +12,14 @@ from typing import Any
 
 import click
 
-from tajo.cli.options import print_json, shared
+from tajo.cli.options import Whole, print_json, shared
 
 WEBHOOK_SECRET = "simulated-secret-token"  # noqa: S105 - of the simulation
 
 
 @click.command("simulate")
-@click.option("--zoom-port", type=click.IntRange(0, 65535), default=8701, show_default=True, help="0 takes a free one.")
-@click.option(
-    "--brevo-port", type=click.IntRange(0, 65535), default=8702, show_default=True, help="0 takes a free one."
-)
+@click.option("--zoom-port", type=Whole(0, 65535), default=8701, show_default=True, help="0 takes a free one.")
+@click.option("--brevo-port", type=Whole(0, 65535), default=8702, show_default=True, help="0 takes a free one.")
 @click.option("--seed", default=7, show_default=True, help="Which people and sessions.")
 @click.option(
     "--webhook-secret", default=WEBHOOK_SECRET, show_default=True, help="The app's Secret Token, which signs webhooks."
