@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
 import unicodedata
 from contextlib import redirect_stderr, redirect_stdout
@@ -15,6 +16,7 @@ from typing import Any
 import click
 import pytest
 
+from tajo.client import Connectors, Contacts
 from tajo.config.load import load
 from tajo.config.reference import rows
 from tajo.core import errors
@@ -145,6 +147,17 @@ def test_every_command_is_documented_with_its_options() -> None:
         assert f"## {typed}\n" in text
         options = [each for each in command.params if isinstance(each, click.Option)]
         assert not [option.opts[0] for option in options if option.opts[0] not in text]
+
+
+@pytest.mark.parametrize("page", ["docs/api.md", "docs/api.ko.md"])
+def test_every_method_of_the_sdk_is_documented_with_its_arguments(page: str) -> None:
+    for group, methods in (("connectors", Connectors), ("contacts", Contacts)):
+        for name, method in inspect.getmembers(methods, inspect.iscoroutinefunction):
+            if name.startswith("_"):
+                continue
+            given = [each for each in inspect.signature(method).parameters if each != "self"]
+            typed = ", ".join('"zoom"' if each == "connector" else each for each in given)
+            assert f"| `tajo.{group}.{name}({typed})` | " in read(page)
 
 
 @pytest.mark.parametrize("page", ["docs/service.md", "docs/service.ko.md"])
