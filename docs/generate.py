@@ -19,7 +19,7 @@ from tajo.cli.main import COMMANDS, tajo
 from tajo.config.mapping import DEFAULT_FIELDS
 from tajo.config.reference import rows
 from tajo.connectors.zoom.api import limits as zoom
-from tajo.connectors.zoom.api.scopes import SCOPES
+from tajo.connectors.zoom.api.scopes import EVENT_SCOPES, SCOPES
 from tajo.core import errors
 from tajo.core.fields import FIELDS, Scope
 
@@ -160,8 +160,8 @@ def _first_line(documented: type) -> str:
 
 # --- what Zoom and Brevo ask for and allow ---
 
-FEATURES = {"participants": "meetings", "webinars": "webinars", "recordings": "recordings (not read yet)"}
-FEATURES_KO = {"participants": "회의", "webinars": "웨비나", "recordings": "녹화(아직 읽지 않음)"}
+FEATURES = {"participants": "meetings", "webinars": "webinars"}  # what is read by the API
+FEATURES_KO = {"participants": "회의", "webinars": "웨비나"}
 
 
 def _scopes(head: Sequence[str], words: dict[str, str]) -> str:
@@ -183,6 +183,22 @@ def scopes() -> str:
 
 def scopes_ko() -> str:
     return _scopes(("범위", "구형(classic) 범위", "필요한 기능"), FEATURES_KO)
+
+
+def _webhook_scopes(head: Sequence[str]) -> str:
+    """What an app needs to be told of the events that `connect` names."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for event, needed in EVENT_SCOPES.items():
+        told.setdefault((needed.granular, needed.classic), []).append(code(event))
+    return table(head, ((code(granular), code(classic), ", ".join(each)) for (granular, classic), each in told.items()))
+
+
+def webhook_scopes() -> str:
+    return _webhook_scopes(("Scope", "Classic scope", "Events"))
+
+
+def webhook_scopes_ko() -> str:
+    return _webhook_scopes(("범위", "구형(classic) 범위", "이벤트"))
 
 
 # Call → when it is made: only where what stands above it is refused.
@@ -275,6 +291,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "error-classes": error_classes,
     "scopes": scopes,
     "scopes-ko": scopes_ko,
+    "webhook-scopes": webhook_scopes,
+    "webhook-scopes-ko": webhook_scopes_ko,
     "ways-round": ways_round,
     "ways-round-ko": ways_round_ko,
     "zoom-limits": zoom_limits,

@@ -17,10 +17,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from tajo.core.errors import ConfigError
+
 VERBOSE, INFO, WARNING, ERROR = 10, 20, 30, 40
 LEVELS: Mapping[str, int] = {"verbose": VERBOSE, "info": INFO, "warning": WARNING, "error": ERROR}
 
-_ERROR = ("error", "origin", "code", "exit", "retry_at")
+_ERROR = ("error", "why", "origin", "code", "exit", "retry_at")
 _FIGURES = ("created", "changed", "unchanged", "refused", "sent", "ambiguous", "too_old")
 _RUN = ("run", "sessions", "rows", "in_review", "recovered", "unavailable", "dead_letters", *_FIGURES)
 _FOLLOWED = ("name", "session", "attempt", "rows", "again_in_s", *_ERROR, *_FIGURES)
@@ -61,7 +63,7 @@ ABOUT_WEBHOOKS = ("webhook.handled", "webhook.body")  # what log_webhooks shows,
 
 _CODE = re.compile(r"[A-Za-z0-9_.:/+=<>-]{1,120}")
 _ADDRESS = re.compile(r"http://[A-Za-z0-9.:\[\]-]{1,100}")
-_NOT_IN_WORDS = re.compile(r"[^A-Za-z0-9 ().,:'/%-]")
+_NOT_IN_WORDS = re.compile(r"[^A-Za-z0-9 ()_.,:'/%-]")
 _MOST_SIGNS = 120
 _MOST_PLACES = 24
 
@@ -200,7 +202,10 @@ def say_seldom(event: str, /, *, every_s: float = 60.0, **fields: Any) -> None:
 
 
 def say_error(event: str, error: BaseException, /, **fields: Any) -> None:
-    """An event with the error that caused it: class, origin and codes. Never its text."""
+    """An event with the error that caused it: class, origin and codes.
+
+    Its text only where an operator has to edit the configuration: that names settings, attributes and lists.
+    """
     retry_at = getattr(error, "retry_at", None)
     say(
         event,
@@ -208,6 +213,7 @@ def say_error(event: str, error: BaseException, /, **fields: Any) -> None:
         origin=getattr(error, "origin", None) or None,
         code=getattr(error, "code", None) or None,
         exit=getattr(error, "exit_code", None),
+        why=error.message if isinstance(error, ConfigError) else None,
         retry_at=retry_at.isoformat() if retry_at else None,
         **fields,
     )
@@ -216,6 +222,8 @@ def say_error(event: str, error: BaseException, /, **fields: Any) -> None:
 def say_problem(event: str, problem: Mapping[str, Any], /, **fields: Any) -> None:
     """The same for an error that was recorded as data (see workflows/sync.problem_of)."""
     said = {"error": problem["kind"], **{key: problem.get(key) for key in ("origin", "exit", "retry_at")}}
+    if problem.get("exit") == ConfigError.exit_code:
+        said["why"] = problem.get("message")
     say(event, **said, **fields)
 
 

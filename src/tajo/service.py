@@ -61,6 +61,7 @@ async def receiving(config: Config, *, worker: bool) -> AsyncIterator[Running]:
     BusyError when another process has the role "serve".
     """
     config.require("connectors.zoom.webhook.secret_token")
+    config.check_api_key()
     async with AsyncExitStack() as stack:
         database = app.open_database(config)
         stack.callback(database.close)
@@ -135,8 +136,8 @@ class _Edges:
     def services(self) -> AbstractAsyncContextManager[Services]:
         return app.services(self.config, self.database, progress=Measured(self.metrics))
 
-    async def preview(self, asked: request.Request) -> dict[str, Any]:
-        return await app.preview(self.config, asked, progress=Measured(self.metrics))
+    async def preview(self, asked: request.Request, run_id: str) -> dict[str, Any]:
+        return await app.preview(self.config, asked, run_id=run_id, progress=Measured(self.metrics))
 
     async def disconnect(self) -> bool:
         there, _ = await connecting.disconnect(app.sign_ins(self.config, self.database))

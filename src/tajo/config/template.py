@@ -109,11 +109,11 @@ brevo:
 
 # Mails that follow a session, each person once: docs/follow-ups.md. (후속 메일)
 #follow_ups:
-#  - name: thanks
-#    when: webinar.attended          # or no_show, registered, cancelled; meeting.…; recording.ready
-#    if: {attended_percent: ">= 50"}
-#    wait: 2h
-#    send: {template: 12, params: {minutes: duration_minutes}}
+#   - name: thanks
+#     when: webinar.attended          # or no_show, registered, cancelled; meeting.…; recording.ready
+#     if: {attended_percent: ">= 50"}
+#     wait: 2h
+#     send: {template: 12, params: {minutes: duration_minutes}}
 
 # A SQLite file, or postgresql://user:password@host/name (then better as "${DATABASE_URL}"). (데이터베이스)
 #database_url: sqlite:///tajo.db

@@ -11,6 +11,7 @@ from datetime import timedelta
 from tajo import logs
 from tajo.brevo import schema
 from tajo.brevo.api import account
+from tajo.config.model import Config
 from tajo.connectors.zoom.api import reports, users
 from tajo.connectors.zoom.api.auth import Tokens
 from tajo.connectors.zoom.api.errors import CapabilityMissing
@@ -38,13 +39,24 @@ class Finding:
     exit: int = 0
 
 
+# Vendor → where it says how it is.
+STATUS_PAGES = {"zoom": "https://status.zoom.us", "brevo": "https://status.brevo.com"}
+
+
 def _failed(subject: str, error: TajoError) -> Finding:
-    return Finding(subject, "failed", f"{error.origin}: {error.message}", error.hint, error.exit_code)
+    remedy = error.hint
+    page = STATUS_PAGES.get(subject.split()[0], "")
+    if isinstance(error, TransientError) and page and error.retry_at is None:
+        again = f"see that this machine reaches it (network, proxy, firewall), and {page}; then check again"
+        remedy = f"{remedy}; {again}" if remedy.startswith("the last try") else again
+    return Finding(subject, "failed", f"{error.origin}: {error.message}", remedy, error.exit_code)
 
 
 async def check(services: Services, tokens: Tokens) -> AsyncIterator[Finding]:
     """All findings, in the order in which they depend on each other."""
     yield _consent()
+    for finding in _configuration(services.config):
+        yield finding
     async for finding in _zoom(services, tokens):
         yield finding
     async for finding in _brevo(services):
@@ -58,6 +70,19 @@ def _consent() -> Finding:
         "everybody goes on the lists as configured: attending is not consent to marketing mail",
         "map only lists that people agreed to, and keep Brevo's unsubscribe links in every mail",
     )
+
+
+def _configuration(config: Config) -> list[Finding]:
+    """What no sync needs, and the service does."""
+    found = []
+    if unset := [f"{each.name} ({each.key})" for each in config.missing]:
+        remedy = "export them, put them in .env, or remove the lines; `tajo serve` needs webhook.secret_token"
+        found.append(Finding("variables", "warning", f"not set: {', '.join(unset)}", remedy))
+    try:
+        config.check_api_key()
+    except ConfigError as error:
+        found.append(_failed("api key", error))
+    return found
 
 
 async def _zoom(services: Services, tokens: Tokens) -> AsyncIterator[Finding]:

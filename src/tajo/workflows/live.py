@@ -11,7 +11,7 @@ from typing import Any
 
 from tajo import logs
 from tajo.core.announce import Share
-from tajo.core.errors import ContractError, RejectedError, TajoError, TransientError
+from tajo.core.errors import ConfigError, ContractError, RejectedError, TajoError, TransientError
 from tajo.core.facts import Kind
 from tajo.core.outcome import Readiness
 from tajo.store import facts, letters, recordings, rosters
@@ -144,6 +144,7 @@ def _failed(error: TajoError) -> Json:
         "error": type(error).__name__,
         "origin": error.origin or None,
         "exit": error.exit_code,
+        "why": error.message if isinstance(error, ConfigError) else None,
     }
 
 

@@ -8,14 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from tajo.core.contact import fold, is_withdrawn
-from tajo.store import ledger, letters, rosters
+from tajo.store import effects, ledger, letters, rosters
 
 
 def story(connection: sa.Connection, email: str) -> dict[str, Any] | None:
     """Everything known about an e-mail, as JSON; None for somebody nobody has heard of.
 
     Per session: registered when and from where, stays, minutes, outcome. Then what was written to Brevo and when, or
-    why not.
+    why not, and the events that were sent about them.
     """
     lines = rosters.lines_of(connection, email)
     written = ledger.written(connection, email)
@@ -27,6 +27,7 @@ def story(connection: sa.Connection, email: str) -> dict[str, Any] | None:
         "sessions": [_session(line) for line in lines],
         "written": _written(written),
         "why_not": _why_not(email, lines, written),
+        "events": effects.of_person(connection, email),
         "dead_letters": [{"reason": each.reason, "remedy": each.remedy} for each in open_letters],
     }
 
