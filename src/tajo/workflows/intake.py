@@ -29,7 +29,7 @@ from tajo.connectors.zoom.events import (
 )
 from tajo.core import registrations
 from tajo.core.errors import ContractError, CredentialError, RejectedError
-from tajo.core.facts import Instance, Kind, Registration, Session, Status
+from tajo.core.facts import Instance, Kind, Registration, Session
 from tajo.core.sightings import Sighting
 from tajo.store import facts, inbox, letters, recordings, sightings, signins
 from tajo.store.inbox import DUPLICATE, FAILED, HANDLED, IGNORED, QUARANTINED, Delivery
@@ -86,10 +86,11 @@ def open_delivery(delivery: Delivery) -> Opened:
 
 
 def _lacks_email(event: Event) -> bool:
-    """Whether somebody registered with no address, or with what is none: known and counted, and never a contact."""
-    if not isinstance(event, RegistrationTold):
-        return False
-    return not event.registration.email and event.registration.status in (Status.APPROVED, Status.PENDING)
+    """Whether somebody registered with no address, or with what is none: known and counted, and never a contact.
+
+    An approval or a cancellation has only to say who is meant.
+    """
+    return isinstance(event, RegistrationTold) and event.detailed and not event.registration.email
 
 
 def drop_duplicates(opened: Sequence[Opened], known: dict[str, int]) -> None:
