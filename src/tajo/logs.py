@@ -49,6 +49,7 @@ EVENTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "drain.failed": (WARNING, _ERROR),
     "webhook.refused": (INFO, ("status", "why", "times")),
     "webhook.quarantined": (WARNING, ("id", "why")),
+    "webhook.foreign": (WARNING, ("id", "why", "times")),
     "webhook.handled": (VERBOSE, ("id", "webhook", "uuid", "state")),
     "webhook.body": (VERBOSE, ("id", "body")),
     "vendor.called": (VERBOSE, ("vendor", "origin", "label", "status", "ms", "waited_ms", "error")),

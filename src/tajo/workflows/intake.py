@@ -38,6 +38,7 @@ from tajo.workflows import leaving
 from tajo.workflows.engine import FollowUp
 
 BATCH = 500
+FOREIGN = "of another account"  # than the configured one
 NO_EMAIL = "no usable e-mail: in review, no contact"
 
 
@@ -336,7 +337,7 @@ def fold(
         if folding.is_of_before(each.event):
             each.state, each.reason = IGNORED, leaving.REMOVED  # however late it comes
         elif foreign := folding.foreign_account(each):
-            each.state, each.reason = IGNORED, f"of another account ({foreign})"
+            each.state, each.reason = IGNORED, f"{FOREIGN} ({foreign})"
     rest = [each for each in told if not isinstance(each.event, Deauthorized) and each.state != IGNORED]
     failed += _fold_those_that_can_be(folding, rest)
     for each, error in failed:

@@ -173,6 +173,8 @@ def _log(opened: Sequence[intake.Opened]) -> None:
         logs.say("webhook.handled", id=id_, webhook=event, uuid=uuid or None, state=each.state)
         if each.state == inbox.QUARANTINED:
             logs.say("webhook.quarantined", id=id_, why=each.reason)
+        if each.reason.startswith(intake.FOREIGN):
+            logs.say_seldom("webhook.foreign", id=id_, why=intake.FOREIGN)  # or the account id is not what it should be
         logs.say("webhook.body", id=id_, body=each.delivery.body)
 
 
