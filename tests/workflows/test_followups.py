@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tajo.cli.why import narrate
 from tajo.core.errors import ConfigError, CredentialError, TransientError
 from tajo.core.facts import Kind
 from tajo.core.outcome import Outcome
@@ -19,6 +20,7 @@ from tajo.store import letters, mails, notes, recordings, rosters
 from tajo.store.database import Database
 from tajo.store.recordings import Recorded
 from tajo.workflows import checking, followups, mailing
+from tajo.workflows.stories import story
 
 pytestmark = pytest.mark.anyio
 
@@ -397,3 +399,19 @@ async def test_killed_before_any_write_nobody_is_mailed_twice(
             await work()
             assert sorted(to for to in mailed(it) if to.startswith(f"k{number}p")) == [each.email for each in people]
         assert number > 3
+
+
+async def test_why_tells_a_persons_mails_and_why_there_is_none(
+    mailer: Callable[..., Any], person: Callable[..., Any]
+) -> None:
+    async with mailer(person("a@example.com"), person("b@example.com"), person("c@example.com", Outcome.NO_SHOW)) as it:
+        it.brevo.unsubscribe("b@example.com")
+        await plan(it)
+        await send(it)
+        lines = {
+            who: "\n".join(narrate(it.database.read_now(story, f"{who}@example.com") or {})) for who in ("a", "b", "c")
+        }
+        assert "mail thanks about webinar:9:20261124T0430Z: sent" in lines["a"]
+        assert "suppressed" in lines["b"]
+        assert "gets no mail since" in lines["b"]
+        assert "mail missed about webinar:9:20261124T0430Z: waiting" in lines["c"]

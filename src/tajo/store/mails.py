@@ -180,3 +180,12 @@ def overview(connection: sa.Connection, rule: str = "", subject: str = "") -> li
         line["mails"][row.state] = row.mails
         line["due"] = line["due"] or row.due
     return list(found.values())
+
+
+def of_person(connection: sa.Connection, email: str) -> list[dict[str, Any]]:
+    """One person's mails, oldest first: for `tajo why`. `at` is when a mail is due, or reached its state."""
+    statement = _mails.where(effects.c.email == email).order_by(effects.c.at, effects.c.key)
+    return [
+        {"rule": each.rule, "subject": each.subject, "state": each.state, "at": each.at.isoformat(), "why": each.why}
+        for each in map(_kept, connection.execute(statement))
+    ]

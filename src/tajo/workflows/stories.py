@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tajo.core.contact import fold, is_withdrawn
-from tajo.store import effects, ledger, letters, rosters
+from tajo.store import effects, ledger, letters, mails, rosters, suppressions
 
 
 def story(connection: sa.Connection, email: str) -> dict[str, Any] | None:
@@ -28,6 +28,11 @@ def story(connection: sa.Connection, email: str) -> dict[str, Any] | None:
         "written": _written(written),
         "why_not": _why_not(email, lines, written),
         "events": effects.of_person(connection, email),
+        "mails": mails.of_person(connection, email),
+        "suppressed": [
+            {"reason": str(each.reason), "source": str(each.source), "at": each.at.isoformat()}
+            for each in suppressions.of_person(connection, email)
+        ],
         "dead_letters": [{"reason": each.reason, "remedy": each.remedy} for each in open_letters],
     }
 
