@@ -415,3 +415,15 @@ async def test_why_tells_a_persons_mails_and_why_there_is_none(
         assert "suppressed" in lines["b"]
         assert "gets no mail since" in lines["b"]
         assert "mail missed about webinar:9:20261124T0430Z: waiting" in lines["c"]
+
+
+async def test_mails_of_a_rule_that_is_taken_out_wait_for_it_to_come_back(
+    mailer: Callable[..., Any], person: Callable[..., Any]
+) -> None:
+    async with mailer(person("a@example.com")) as it:
+        await plan(it)
+        with_rules, it.services.config = it.services.config, it.sims.config(follow_ups=[])
+        assert await followups.enqueue_due(it.services) == 0
+        assert await send(it) == followups.Sent()
+        it.services.config = with_rules
+        assert await send(it) == followups.Sent(sent=1)

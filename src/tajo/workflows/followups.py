@@ -83,9 +83,14 @@ async def plan(services: Services, held: Sequence[Held], *, recorded: Mapping[st
 
 
 async def enqueue_due(services: Services) -> int:
-    """Start a workflow for every rule and subject with mails that are due; how many. Nothing is started twice."""
+    """Start a workflow for every rule and subject with mails that are due; how many. Nothing is started twice.
+
+    Mails of a rule that is in the configuration no more wait for it to come back.
+    """
     now = services.clock()
-    found = await services.database.read(mails.due, now, now - UNANSWERED)
+    mine = {rule.name for rule in rules(services)}
+    due = await services.database.read(mails.due, now, now - UNANSWERED)
+    found = [(rule, subject) for rule, subject in due if rule in mine]
     paused = await services.database.read(_paused, {rule for rule, _ in found}, now)
     follow = [_follow_up(rule, subject, now) for rule, subject in found if rule not in paused]
     if follow:
@@ -186,8 +191,6 @@ async def send_due(services: Services, name: str, subject: str) -> Sent:
     report = Sent()
     rule = next((each for each in rules(services) if each.name == name), None)
     if rule is None:
-        why = "the rule is no longer in the configuration"
-        await services.database.write(partial(mails.cancel, why=why), name, subject, services.clock())
         return report
     await _look_into(services, rule, subject, report)
     due = partial(mails.load, until=services.clock())
