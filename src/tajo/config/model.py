@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, PrivateAttr
 
 from tajo.brevo.config import BrevoConfig
+from tajo.config.consent import ConsentConfig
 from tajo.config.mapping import FieldMapping, Mapped
 from tajo.config.source import Missing, Source
 from tajo.config.values import (
@@ -92,6 +93,9 @@ class Config(Part):
         description="Which field goes into which Brevo attribute; question: holds titles of registration questions.",
     )
     brevo: BrevoConfig = Field(default=BrevoConfig(), description="The Brevo account that is written to.")
+    consent: ConsentConfig | None = Field(
+        default=None, description="Who agreed to marketing mail; without it everybody goes on the lists."
+    )
     events: EventsConfig = Field(default=EventsConfig(), description="Events for Brevo's automations.")
     database_url: Database = Field(
         default=DatabaseUrl("sqlite:///tajo.db"),

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from tajo.core.suppression import Suppression, of_block, of_flags
 from tajo.store import suppressions
 from tajo.workflows import flags
+from tajo.workflows.consenting import permissions, policy
 from tajo.workflows.services import Services
 
 UNKNOWN = "no contact in Brevo"
@@ -15,13 +16,15 @@ UNKNOWN = "no contact in Brevo"
 async def unsendable(services: Services, emails: Collection[str]) -> dict[str, str]:
     """Those of these people to whom no mail may go: e-mail (lower case) → why.
 
-    By our suppression list and Brevo's flags at this moment. TransientError or CredentialError when Brevo cannot be
-    read completely: then nobody is to be mailed. What was learned is on the suppression list before this returns.
+    By our suppression list, their consent, and Brevo's flags at this moment. TransientError or CredentialError when
+    Brevo cannot be read completely: then nobody is to be mailed. What was learned is on the suppression list before
+    this returns.
     """
     asked = {email.strip().lower() for email in emails}
     if not asked:
         return {}
     barred = await _suppressed(services, asked)
+    barred |= await _without_consent(services, asked - barred.keys())
     found = await _read(services, asked - barred.keys())
     return barred | found
 
@@ -29,6 +32,11 @@ async def unsendable(services: Services, emails: Collection[str]) -> dict[str, s
 async def _suppressed(services: Services, asked: Collection[str]) -> dict[str, str]:
     known = await services.database.read(suppressions.among, asked)
     return {email: f"suppressed: {reason}" for email, reason in known.items()}
+
+
+async def _without_consent(services: Services, asked: Collection[str]) -> dict[str, str]:
+    known = await services.database.read(permissions, policy(services.config), asked)
+    return {email: known.of(email).why for email in asked if not known.of(email).mails}
 
 
 async def _read(services: Services, asked: Collection[str]) -> dict[str, str]:
