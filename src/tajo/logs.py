@@ -30,6 +30,7 @@ EVENTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "service.started": (INFO, ("role", "version", "host", "port", "worker", "api")),
     "service.stopped": (INFO, ("role",)),
     "service.crashed": (ERROR, ("role", "error", "where")),
+    "start.unverified": (WARNING, _ERROR),
     "sweep.done": (INFO, _RUN),
     "sweep.stopped": (WARNING, ("run", *_ERROR)),
     "sync.done": (INFO, _RUN),

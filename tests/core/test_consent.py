@@ -47,7 +47,9 @@ def test_every_other_answer_is_a_no(answer: str) -> None:
         (OnMissing.TRANSACTIONAL_ONLY, (True, False, True, False)),
     ],
 )
-def test_without_an_answer_the_policy_decides(missing: list[Said], on_missing: OnMissing, can: tuple[bool, ...]) -> None:
+def test_without_an_answer_the_policy_decides(
+    missing: list[Said], on_missing: OnMissing, can: tuple[bool, ...]
+) -> None:
     allowed = policy(on_missing).allowed(missing)
     assert (allowed.contact, allowed.lists, allowed.mails, allowed.asks) == can
     assert allowed.why.startswith("no consent")
@@ -82,7 +84,9 @@ SAID = st.lists(
 
 
 @given(SAID, st.randoms(), st.sampled_from(OnMissing))
-def test_the_order_in_which_answers_are_heard_changes_nothing(answers: list[Said], random: object, missing: OnMissing) -> None:
+def test_the_order_in_which_answers_are_heard_changes_nothing(
+    answers: list[Said], random: object, missing: OnMissing
+) -> None:
     shuffled = [*answers, *answers[:2]]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert policy(missing).allowed(shuffled) == policy(missing).allowed(answers)

@@ -22,6 +22,7 @@ from tajo.core.errors import ContractError, RejectedError
 from tajo.core.mapping import PHONE_ATTRIBUTES
 from tajo.core.plan import Change, Delivered, Listing, Operation, after
 from tajo.store import ledger, letters, runs, suppressions
+from tajo.workflows import opt_ins
 from tajo.workflows.consenting import keep_evidence
 from tajo.workflows.planning import Prepared, check_schema, kept_off_lists, list_ids, prepare, shown
 from tajo.workflows.services import Services
@@ -98,6 +99,7 @@ async def deliver_people(services: Services, emails: Iterable[str]) -> Report:
     report = Report()
     emails = set(emails)
     await keep_evidence(services, emails)
+    await opt_ins.confirm(services, emails)
     await _settle(services, report, await _left_behind(services))
     prepared = await services.database.read(prepare, emails, services, known, targets)
     await _refuse(services, prepared.refused, report)
@@ -128,6 +130,7 @@ async def deliver_at_once(services: Services, emails: Collection[str]) -> Report
     targets = await _targets(services, known)
     report = Report()
     await keep_evidence(services, emails)
+    await opt_ins.confirm(services, emails)
     busy = {row.email for each in await _under_way(services, emails) for row in each.rows}
     prepared = await services.database.read(prepare, set(emails) - busy, services, known, targets)
     await _refuse(services, prepared.refused, report)
