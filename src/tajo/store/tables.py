@@ -369,6 +369,13 @@ signin_states = sa.Table(
     sa.Column("outcome", sa.JSON),  # {"problem": null, or what went wrong}, once it is known
 )
 
+secrets = sa.Table(
+    "secrets",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),  # sealed
+)
+
 # What everybody shares: rate limits, and small facts.
 
 budgets = sa.Table(
