@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, PrivateAttr
 
 from tajo.brevo.config import BrevoConfig
 from tajo.config.consent import ConsentConfig
+from tajo.config.engagement import EngagementConfig
 from tajo.config.followups import FollowUps
 from tajo.config.mapping import FieldMapping, Mapped
 from tajo.config.problems import InvalidConfigError
@@ -102,6 +103,7 @@ class Config(Part):
         default=None, description="Who agreed to marketing mail; without it everybody goes on the lists."
     )
     events: EventsConfig = Field(default=EventsConfig(), description="Events for Brevo's automations.")
+    engagement: EngagementConfig = Field(default=EngagementConfig(), description="How the score is made.")
     database_url: Database = Field(
         default=DatabaseUrl("sqlite:///tajo.db"),
         description="Where everything is kept: a SQLite file (received webhooks in a second file beside it), "

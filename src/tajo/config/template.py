@@ -125,6 +125,20 @@ brevo:
 #     wait: 2h
 #     send: {template: 12, params: {minutes: duration_minutes}}
 
+# The score, 0 to 100: what brings how many points (100 in all), and how much of it brings all of them. After a change:
+# tajo engagement recompute --dry-run. (참여 점수: 가중치의 합은 100)
+#engagement:
+#  weights:
+#    presence: 50                          # the share of the session that the person was there
+#    to_the_end: 10                        # not leaving before 80 % of it
+#    polls: 15
+#    questions: 10
+#    repeat: 15                            # sessions attended in the 90 days before
+#  enough:
+#    polls: 2
+#    questions: 1
+#    sessions: 3
+
 # A SQLite file, or postgresql://user:password@host/name (then better as "${DATABASE_URL}"). (데이터베이스)
 #database_url: sqlite:///tajo.db
 

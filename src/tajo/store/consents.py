@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tajo.core.consent import Decision, Said
-from tajo.store.rosters import in_chunks
+from tajo.store.chunks import in_chunks
 from tajo.store.tables import consents, registrations
 from tajo.store.upsert import upsert
 

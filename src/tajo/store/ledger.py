@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tajo.core.mapping import PHONE_ATTRIBUTES, Attribute
 from tajo.core.plan import Delivered
-from tajo.store.rosters import in_chunks
+from tajo.store.chunks import in_chunks
 from tajo.store.tables import import_rows, imports, ledger, phones
 from tajo.store.upsert import upsert
 

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from tajo.core.consent import CLICK, CLICKED, Decision, Said
 from tajo.store import consents as evidence
+from tajo.store.chunks import in_chunks
 from tajo.store.consents import Evidence
 from tajo.store.effects import AMBIGUOUS, SENT
-from tajo.store.rosters import in_chunks
 from tajo.store.tables import consents, effects
 
 KIND = "opt_in"

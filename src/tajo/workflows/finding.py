@@ -10,7 +10,7 @@ from tajo.connectors.zoom.api.errors import CapabilityMissing
 from tajo.connectors.zoom.discover import Discovery, Window, everything, one
 from tajo.connectors.zoom.normalise import Found
 from tajo.core.errors import ConfigError, RejectedError, TajoError
-from tajo.core.facts import Kind
+from tajo.core.facts import Interaction, Kind
 from tajo.store import facts, runs
 from tajo.workflows import gaps
 from tajo.workflows.services import Services
@@ -107,10 +107,17 @@ def _listed(mine: list[Found]) -> dict[str, Any]:
     return {
         "uuids": [each.instance.uuid for each in sorted(mine, key=lambda each: each.instance.start)],
         "seen": {each.instance.uuid: each.participants for each in mine},
+        "absent": {each.instance.uuid: _absent(each) for each in mine},
         "topic": next((each.topic for each in reversed(mine) if each.topic), ""),
         "host_email": next((each.host_email for each in mine if each.host_email), ""),
         "no_registration": bool(mine) and registration == {False},
     }
+
+
+def _absent(each: Found) -> list[str]:
+    """What the listing says that nobody used: not asked for."""
+    used = ((Interaction.POLL, each.polled), (Interaction.QUESTION, each.asked))
+    return [what.value for what, is_used in used if is_used is False]
 
 
 class UnknownSessionError(TajoError):

@@ -30,10 +30,10 @@ from tajo.connectors.zoom.events import (
 from tajo.core import registrations
 from tajo.core.errors import ContractError, CredentialError, RejectedError
 from tajo.core.facts import Instance, Kind, Registration, Session
+from tajo.core.recordings import Recorded
 from tajo.core.sightings import Sighting
 from tajo.store import facts, inbox, letters, recordings, sightings, signins
 from tajo.store.inbox import DUPLICATE, FAILED, HANDLED, IGNORED, QUARANTINED, Delivery
-from tajo.store.recordings import Recorded
 from tajo.workflows import leaving
 from tajo.workflows.engine import FollowUp
 
@@ -225,6 +225,8 @@ class Fold:
                 duration_min=recording.duration_min,
                 transcript=told.transcript,
                 told_at=told.at,
+                start=recording.start_time,
+                expires_on=recording.expires_on,
             ),
         )
         if not told.transcript:

@@ -85,7 +85,7 @@ def check_types(services: Services, schema: Schema) -> None:
 
 
 def _a(type_: str) -> str:
-    return {"float": "a number", "date": "a date"}.get(type_, "text")
+    return {"float": "a number", "date": "a date", "boolean": "a yes or no"}.get(type_, "text")
 
 
 def prepare(
