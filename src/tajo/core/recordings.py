@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from hashlib import blake2b
 
 from tajo.core.facts import Kind
 
@@ -29,6 +30,11 @@ class Recorded:
     told_at: datetime
     start: datetime | None = None
     expires_on: date | None = None
+
+    @property
+    def link(self) -> str:
+        """A short name of the address and its passcode: another one has another name."""
+        return blake2b(f"{self.share_url} {self.passcode}".encode(errors="replace"), digest_size=6).hexdigest()
 
 
 def merged(before: Recorded, told: Recorded) -> Recorded:

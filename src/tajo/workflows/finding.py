@@ -12,18 +12,19 @@ from tajo.connectors.zoom.normalise import Found
 from tajo.core.errors import ConfigError, RejectedError, TajoError
 from tajo.core.facts import Interaction, Kind
 from tajo.store import facts, runs
-from tajo.workflows import gaps
+from tajo.workflows import gaps, recording
 from tajo.workflows.services import Services
 
 Json = Any
 
 
 async def discover(services: Services, run_id: str) -> Json:
-    """Find the run's sessions and note them down; {"sessions": [[kind, id], …], "notes": […], "unreadable": n}."""
+    """Find the run's sessions and note them down; {"sessions": [[kind, id], …], "notes": […], …}."""
     run = await services.database.read(runs.load, run_id)
     services.progress.phase("discover")
     found = await _find(services, run.request)
     fresh = 0
+    recorded = await recording.to_ask_for(services, found, sweep=bool(run.request.get("sweep")))
     if run.request.get("sweep"):
         found, fresh = await _worth_reading(services, found, window_of(run.request))
     keys = sorted({*found.held, *found.coming})
@@ -40,6 +41,7 @@ async def discover(services: Services, run_id: str) -> Json:
         "notes": found.notes,
         "unreadable": found.unreadable,
         "fresh": fresh,
+        "recorded": recorded,
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import timedelta
 from types import MappingProxyType
 
 from tajo.connectors.zoom import read
@@ -13,7 +12,6 @@ from tajo.core.facts import Interaction, Kind
 from tajo.store import facts
 from tajo.workflows.services import Services
 
-AGAIN = timedelta(hours=1)  # ours: what the app may not read is asked for again after it; new scopes come by hand
 WORDS: Mapping[Interaction, str] = MappingProxyType(
     {Interaction.POLL: "polls answered are not counted", Interaction.QUESTION: "questions asked are not counted"}
 )
@@ -31,9 +29,8 @@ async def read_interactions(services: Services, kind: Kind, uuid: str, absent: C
 
 
 async def _read(services: Services, kind: Kind, uuid: str, what: Interaction) -> None:
-    known = services.closed.get(f"{kind} {what}")
-    if known is not None and services.clock() < known[0]:
-        services.note(known[1])
+    feature = f"{kind} {what}"
+    if services.is_closed(feature):
         return
     try:
         found = await read.respondents(services.zoom, kind, uuid, what)
@@ -42,9 +39,7 @@ async def _read(services: Services, kind: Kind, uuid: str, what: Interaction) ->
     except TokenRefused:
         raise
     except CredentialError as error:
-        sentence = f"{WORDS[what]} ({kind}s): {error.line()}"
-        services.closed[f"{kind} {what}"] = (services.clock() + AGAIN, sentence)
-        services.note(sentence)
+        services.close(feature, f"{WORDS[what]} ({kind}s): {error.line()}")
     except (RejectedError, ContractError) as error:
         services.note(f"{WORDS[what]} ({kind}s): {error.line()}")
     else:

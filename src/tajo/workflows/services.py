@@ -22,6 +22,7 @@ from tajo.store.database import Database
 from tajo.workflows.progress import Progress
 
 CONNECTED = "connector.zoom.connected_at"  # the note that keeps when the connector was first connected
+CLOSED_FOR = timedelta(hours=1)  # ours: scopes come by hand
 SILENCE = timedelta(seconds=60)  # ours: so long without one answer, and the vendor is unavailable
 
 
@@ -71,6 +72,19 @@ class Services:
     def note(self, sentence: str) -> None:
         """Remember something that was worked around, for the run's summary."""
         self.noted[sentence] = None
+
+    def close(self, feature: str, sentence: str) -> None:
+        """Ask no more for what the app may not read, for a while: refused calls count against it."""
+        self.closed[feature] = (self.clock() + CLOSED_FOR, sentence)
+        self.note(sentence)
+
+    def is_closed(self, feature: str) -> bool:
+        """Whether the feature was refused a short while ago; then the run's summary says so again."""
+        until, sentence = self.closed.get(feature, (None, ""))
+        if until is None or self.clock() >= until:
+            return False
+        self.note(sentence)
+        return True
 
     async def connected_at(self) -> datetime | None:
         """When the connector was first connected: what was before is never announced, and was never missed."""

@@ -13,7 +13,7 @@ from tajo.core.facts import Kind
 from tajo.core.outcome import Outcome, Readiness
 from tajo.core.problems import problem_of
 from tajo.store import letters, notes, rosters, runs
-from tajo.workflows import delivering, finding, opt_ins, opt_outs, reading
+from tajo.workflows import delivering, finding, opt_ins, opt_outs, reading, recording
 from tajo.workflows.engine import Durable, Engine, Inline, Steps, workflow
 from tajo.workflows.services import Services
 
@@ -56,10 +56,20 @@ async def synchronise(
         )
         for each in read:
             _raise_if_failed(each)
+        recorded = await _recordings(services, steps, run_id, found.get("recorded", []))
         written = await _step(steps, "deliver", partial(deliver, services), run_id)
-        return await _step(steps, "close", partial(_close, services), run_id, found, read, written)
+        return await _step(steps, "close", partial(_close, services), run_id, found, read, written | recorded)
     except StoppedError as stopped:
         return await steps.run("pause", partial(_pause, services), run_id, stopped.problem)
+
+
+async def _recordings(services: Services, steps: Steps, run_id: str, wanted: list[list[str]]) -> Json:
+    """Recordings after the rosters, which tell whom they concern, and before contacts, which carry their links."""
+    if not wanted:
+        return {"recordings": {"read": 0, "waiting": 0}}
+    return {
+        "recordings": await _step(steps, "recordings", partial(recording.read_recordings, services, run_id), wanted)
+    }
 
 
 async def _prepare(services: Services, run_id: str) -> Json:
