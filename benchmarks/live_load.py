@@ -23,6 +23,7 @@ from tajo.simulators.world import live_webinar
 from tajo.simulators.zoom.webhooks import events_of, raw_body, sign
 
 SECRET = "benchmark-secret-token"
+ACCOUNT = "bench-account"
 PATH = "/webhooks/zoom"
 LONGEST_S = 300.0  # for one load
 
@@ -74,6 +75,7 @@ def _body(pair: Sequence[dict[str, Any]], number: int, people: int) -> bytes:
     """Every other one is of somebody who leaves."""
     person, leaves = divmod(number, 2)
     body = copy.deepcopy(pair[leaves])
+    body["payload"]["account_id"] = ACCOUNT
     session, told = person // people, body["payload"]["object"]
     told["id"], told["uuid"] = str(90_000_000_000 + session), f"bench{session:07d}AAAAAAAAAA=="
     who = told["participant"]

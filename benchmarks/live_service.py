@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.live_load import SECRET
+from benchmarks.live_load import ACCOUNT, SECRET
 from benchmarks.product import REPOSITORY
 
 START_TIMEOUT_S = 30.0
@@ -72,7 +72,7 @@ class Service:
 def configure(folder: Path, *, zoom_url: str = "http://127.0.0.1:9", brevo_url: str = "http://127.0.0.1:9") -> None:
     """A configuration whose vendors nobody serves, unless they are given: webhooks need neither."""
     zoom = {
-        "account_id": "bench-account",
+        "account_id": ACCOUNT,
         "client_id": "bench-client",
         "client_secret": "bench-secret",
         "webhook": {"secret_token": SECRET},

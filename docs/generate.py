@@ -19,7 +19,7 @@ from tajo.cli.main import COMMANDS, tajo
 from tajo.config.mapping import DEFAULT_FIELDS
 from tajo.config.reference import rows
 from tajo.connectors.zoom.api import limits as zoom
-from tajo.connectors.zoom.api.scopes import SCOPES
+from tajo.connectors.zoom.api.scopes import EVENT_SCOPES, SCOPES
 from tajo.core import errors
 from tajo.core.fields import FIELDS, Scope
 
@@ -60,7 +60,7 @@ def settings() -> str:
     return table(head, ((code(row.key), row.type, code(row.default), row.meaning) for row in rows()))
 
 
-KINDS_KO = {"text": "텍스트", "float": "숫자", "date": "날짜"}
+KINDS_KO = {"text": "텍스트", "float": "숫자", "date": "날짜", "boolean": "예/아니요"}
 SCOPES_KO = {Scope.PERSON: "사람", Scope.SESSION: "세션"}
 FIELDS_KO = {
     "email": "이메일 주소(소문자). Brevo에서 연락처를 구분하는 기준입니다.",
@@ -88,6 +88,14 @@ FIELDS_KO = {
     "registration_source": "등록에 쓰인 추적 소스의 이름(웨비나만).",
     "registered_at": "등록한 시각. 쓰는 방식은 join_time과 같습니다.",
     "join_url": "그 사람만의 참가 링크.",
+    "join_delay_minutes": "세션 시작부터 첫 입장까지의 분(반올림).",
+    "left_early": "세션의 80 % 전에 마지막으로 나갔는지.",
+    "polls_answered": "답한 설문 질문 수.",
+    "questions_asked": "Q&A에서 한 질문 수.",
+    "sessions_attended_90d": "해당 세션까지 90일 동안 참석한 세션 수(그 세션 포함).",
+    "score": "참여 점수 0–100. `engagement` 참고.",
+    "share_url": "세션 녹화 링크. `events.recording_ready`의 결과인 사람에게만.",
+    "passcode": "세션 녹화 비밀번호. 같은 사람에게만.",
 }
 
 
@@ -160,8 +168,8 @@ def _first_line(documented: type) -> str:
 
 # --- what Zoom and Brevo ask for and allow ---
 
-FEATURES = {"participants": "meetings", "webinars": "webinars", "recordings": "recordings (not read yet)"}
-FEATURES_KO = {"participants": "회의", "webinars": "웨비나", "recordings": "녹화(아직 읽지 않음)"}
+FEATURES = {"participants": "meetings", "webinars": "webinars"}  # what is read by the API
+FEATURES_KO = {"participants": "회의", "webinars": "웨비나"}
 
 
 def _scopes(head: Sequence[str], words: dict[str, str]) -> str:
@@ -183,6 +191,22 @@ def scopes() -> str:
 
 def scopes_ko() -> str:
     return _scopes(("범위", "구형(classic) 범위", "필요한 기능"), FEATURES_KO)
+
+
+def _webhook_scopes(head: Sequence[str]) -> str:
+    """What an app needs to be told of the events that `connect` names."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for event, needed in EVENT_SCOPES.items():
+        told.setdefault((needed.granular, needed.classic), []).append(code(event))
+    return table(head, ((code(granular), code(classic), ", ".join(each)) for (granular, classic), each in told.items()))
+
+
+def webhook_scopes() -> str:
+    return _webhook_scopes(("Scope", "Classic scope", "Events"))
+
+
+def webhook_scopes_ko() -> str:
+    return _webhook_scopes(("범위", "구형(classic) 범위", "이벤트"))
 
 
 # Call → when it is made: only where what stands above it is refused.
@@ -275,6 +299,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "error-classes": error_classes,
     "scopes": scopes,
     "scopes-ko": scopes_ko,
+    "webhook-scopes": webhook_scopes,
+    "webhook-scopes-ko": webhook_scopes_ko,
     "ways-round": ways_round,
     "ways-round-ko": ways_round_ko,
     "zoom-limits": zoom_limits,

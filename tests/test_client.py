@@ -156,6 +156,7 @@ def test_the_same_without_an_event_loop(account: Account) -> None:
         assert client.contacts.sync(email="z@mail.example")["email"] == "z@mail.example"
         assert client.contacts.why("nobody@mail.example") is None
         assert client.connectors.status("zoom")["last_run"]["state"] == "done"
+        assert client.connectors.list() == [{"connector": "zoom", "state": "configured"}]
         with pytest.raises(UsageError):
             client.connectors.sync("zoom", since="never")
     assert account.emails == EVERYBODY | {"z@mail.example"}

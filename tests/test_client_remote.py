@@ -19,6 +19,7 @@ from tajo import (
     TajoError,
     TransientError,
     UsageError,
+    logs,
     service,
 )
 from tajo.simulators.faults import Fault
@@ -64,6 +65,7 @@ async def test_the_documented_program(served: Served) -> None:
     async with served.client() as tajo:
         done = await tajo.connectors.connect("zoom", **access, client_secret=town.zoom.client_secret)
         assert done["connector"] == "zoom"
+        assert await tajo.connectors.list() == [{"connector": "zoom", "state": "configured"}]
         summary = await tajo.connectors.sync("zoom", since=date.today() - timedelta(days=30))
         assert (summary["created"], summary["refused"], summary["outcomes"]["attended"]) == (2, 0, 1)
         assert [each["kind"] for each in summary["occurrences"]] == ["webinar"]
@@ -79,9 +81,13 @@ async def test_the_documented_program(served: Served) -> None:
     assert set(town.brevo.contacts) == {"a@mail.example", "b@mail.example", "z@mail.example"}
 
 
-async def test_a_dry_run_has_the_planned_writes(served: Served) -> None:
+async def test_a_dry_run_has_the_planned_writes(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    """And is logged under the id that the API gave it."""
     async with served.client() as tajo:
-        planned = await tajo.connectors.sync("zoom", since=datetime.now(UTC) - timedelta(days=3), dry_run=True)
+        with logs.started(level="info", own_process=False):
+            planned = await tajo.connectors.sync("zoom", since=datetime.now(UTC) - timedelta(days=3), dry_run=True)
+    assert planned["run"].startswith("preview-")
+    assert f'"run":"{planned["run"]}"' in capsys.readouterr().err
     assert {each["email"] for each in planned["writes"]} == {"a@mail.example", "b@mail.example"}
     assert served.town.brevo.contacts == {}
 

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tajo import logs
-from tajo.core.errors import CredentialError, RejectedError
+from tajo.core.errors import ConfigError, CredentialError, RejectedError
 
 ADDRESS = "kim@mail.example"
 
@@ -71,6 +71,18 @@ def test_every_event_that_the_code_names_is_in_the_table() -> None:
     dynamic = {"follow_up.done", "follow_up.waits", "follow_up.failed", "library.said"}
     dynamic |= {f"{kind}.{how}" for kind in ("sync", "sweep") for how in ("done", "stopped")}
     assert set(logs.EVENTS) - named == dynamic
+
+
+def test_what_is_wrong_with_the_configuration_is_said_and_no_other_text(capsys: pytest.CaptureFixture[str]) -> None:
+    with logs.started(level="info", own_process=False):
+        logs.say_error("letter.filed", ConfigError("Brevo has no attribute WEBINAR_NAME", origin="tajo.yml:77"))
+        logs.say_error("letter.filed", CredentialError("the key of ana@example.com", origin="brevo"))
+        problem = {"kind": "ConfigError", "exit": 3, "message": "field_mapping.x", "origin": "tajo.yml:7"}
+        logs.say_problem("sweep.stopped", problem, run="sweep-1")
+    first, second, third = [json.loads(each) for each in capsys.readouterr().err.splitlines()]
+    assert (first["why"], first["origin"]) == ("Brevo has no attribute WEBINAR_NAME", "tajo.yml:77")
+    assert "why" not in second
+    assert third["why"] == "field_mapping.x"
 
 
 def test_a_missing_value_leaves_the_key_out() -> None:

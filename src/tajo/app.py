@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from tajo.config.model import Config
 from tajo.connectors.zoom.api import client as zoom_client
 from tajo.connectors.zoom.api.auth import Tokens, TokenSource
 from tajo.core.errors import ConfigError
-from tajo.http import Http
+from tajo.http import TIMEOUT_S, Http
 from tajo.store import inbox, signins
 from tajo.store.database import Database, existing
 from tajo.store.keys import Vault
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 ZOOM_NEEDS = ("account_id", "client_id", "client_secret")
 SQLITE = "sqlite:///"
 SIGN_IN_NEEDS = ("client_id", "client_secret")
+ACCOUNT_ID = "connectors.zoom.account_id"
+OR_SIGN_IN = "or sign in as a user: `tajo connectors connect zoom --oauth`"
 
 
 def open_database(config: Config) -> Database:
@@ -103,7 +105,7 @@ def is_signed_in(config: Config) -> bool:
 
 
 def require_zoom(config: Config, *, signed_in: bool | None = None) -> None:
-    """ConfigError when the connector is switched off or its credentials are not there.
+    """ConfigError when the connector is switched off, or naming all credentials that are not there, Brevo's among them.
 
     A user's sign-in (None: looked for in the database) needs no account id.
     """
@@ -115,8 +117,8 @@ def require_zoom(config: Config, *, signed_in: bool | None = None) -> None:
         )
     if config.connectors.zoom.account_id is None and signed_in is None:
         signed_in = is_signed_in(config)
-    for name in SIGN_IN_NEEDS if signed_in else ZOOM_NEEDS:
-        config.require(f"connectors.zoom.{name}")
+    needed = [f"connectors.zoom.{name}" for name in (SIGN_IN_NEEDS if signed_in else ZOOM_NEEDS)]
+    config.require_all([*needed, "brevo.api_key"], hints={ACCOUNT_ID: OR_SIGN_IN})
 
 
 @asynccontextmanager
@@ -129,8 +131,11 @@ async def services(
     clock: Callable[[], datetime] = utc_now,
     zoom_app: Any = None,
     brevo_app: Any = None,
+    patience: timedelta = SILENCE,
 ) -> AsyncIterator[Services]:
     """Both vendors' clients over one database. `budgets` is where calls are counted, if that is another one.
+
+    `patience` is how long a vendor's silence is waited out.
 
     A user's sign-in, where there is one, is what Zoom is asked with, whatever account id is configured. It is renewed
     where calls are counted: in a copy of the database the new refresh token would be lost.
@@ -142,10 +147,11 @@ async def services(
     told = _Told(progress or Counter(), clock)
     gates = Gates(keeper, told.progress, clock)
     zoom = config.connectors.zoom
+    timeout_s = min(TIMEOUT_S, patience.total_seconds())
     async with (
-        Http(zoom.oauth_url, app=zoom_app) as oauth,
-        Http(zoom.api_url, app=zoom_app) as api,
-        Http(config.brevo.api_url, app=brevo_app) as brevo,
+        Http(zoom.oauth_url, app=zoom_app, timeout_s=timeout_s) as oauth,
+        Http(zoom.api_url, app=zoom_app, timeout_s=timeout_s) as api,
+        Http(config.brevo.api_url, app=brevo_app, timeout_s=timeout_s) as brevo,
     ):
         tokens: Tokens
         own: Tokens | None = None
@@ -157,18 +163,20 @@ async def services(
         yield Services(
             config=config,
             database=database,
-            zoom=_zoom(config, api, tokens, gates, told),
+            zoom=_zoom(config, api, tokens, gates, told, patience),
             tokens=tokens,
-            brevo=_brevo(config, brevo, gates, told),
+            brevo=_brevo(config, brevo, gates, told, patience),
             progress=told.progress,
             clock=clock,
             answered=told.answered,
-            own_zoom=_zoom(config, api, own, gates, told) if own else None,
+            own_zoom=_zoom(config, api, own, gates, told, patience) if own else None,
             own_tokens=own,
         )
 
 
-async def preview(config: Config, request: Request, *, progress: Progress | None = None) -> dict[str, Any]:
+async def preview(
+    config: Config, request: Request, *, run_id: str = "preview", progress: Progress | None = None
+) -> dict[str, Any]:
     """What the request would write, on a copy of the configured database."""
     from tajo.workflows.request import a_copy
     from tajo.workflows.request import preview as dry_run
@@ -177,7 +185,7 @@ async def preview(config: Config, request: Request, *, progress: Progress | None
         a_copy(config.require("database_url")) as (copy, original),
         services(config, copy, progress=progress, budgets=original) as edges,
     ):
-        return await dry_run(edges, request)
+        return await dry_run(edges, request, run_id=run_id)
 
 
 class _Told:
@@ -233,14 +241,18 @@ def _tokens(config: Config, oauth: Http, clock: Callable[[], datetime], *, accou
     return TokenSource(oauth, account_id=account_id, client_id=client, client_secret=secret, clock=clock)
 
 
-def _zoom(config: Config, api: Http, tokens: Tokens, gates: Gates, told: _Told) -> zoom_client.ZoomClient:
+def _zoom(
+    config: Config, api: Http, tokens: Tokens, gates: Gates, told: _Told, patience: timedelta
+) -> zoom_client.ZoomClient:
     zoom = config.connectors.zoom
     account = _short(zoom.account_id or config.require("connectors.zoom.client_id"))
     budget = ZoomBudget(gates, plan=zoom.plan, share=zoom.rate_share, account=account, clock=told.clock)
-    return zoom_client.ZoomClient(api, tokens, budget=budget, clock=told.clock, observe=partial(told, "zoom"))
+    return zoom_client.ZoomClient(
+        api, tokens, budget=budget, clock=told.clock, observe=partial(told, "zoom"), patience=patience
+    )
 
 
-def _brevo(config: Config, http: Http, gates: Gates, told: _Told) -> brevo_client.BrevoClient:
+def _brevo(config: Config, http: Http, gates: Gates, told: _Told, patience: timedelta) -> brevo_client.BrevoClient:
     key = config.require("brevo.api_key")
     return brevo_client.BrevoClient(
         http,
@@ -249,6 +261,7 @@ def _brevo(config: Config, http: Http, gates: Gates, told: _Told) -> brevo_clien
         clock=told.clock,
         sleep=asyncio.sleep,
         observe=partial(told, "brevo"),
+        patience=patience,
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -243,6 +243,16 @@ class Connectors:
 
         await keep(self._client.inbox(), topic, dict(payload), event_ts, utc_now())
         return {"kept": True, "handled_by": await self._client.work()}
+
+    async def list(self) -> Sequence[dict[str, str]]:
+        """The connectors: [{"connector", "state"}], each configured, not configured or disabled."""
+        from tajo import app
+        from tajo.workflows import connecting
+
+        if self._client.remote is not None:
+            return await self._client.remote.connectors()
+        config = self._client.config()
+        return connecting.listed(config, signed_in=await asyncio.to_thread(app.is_signed_in, config))
 
     async def status(self, connector: str) -> dict[str, Any]:
         """When it was connected, what the last run did, and open dead letters."""

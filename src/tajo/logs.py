@@ -17,19 +17,24 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from tajo.core.errors import ConfigError
+
 VERBOSE, INFO, WARNING, ERROR = 10, 20, 30, 40
 LEVELS: Mapping[str, int] = {"verbose": VERBOSE, "info": INFO, "warning": WARNING, "error": ERROR}
 
-_ERROR = ("error", "origin", "code", "exit", "retry_at")
+_ERROR = ("error", "why", "origin", "code", "exit", "retry_at")
 _FIGURES = ("created", "changed", "unchanged", "refused", "sent", "ambiguous", "too_old")
 _RUN = ("run", "sessions", "rows", "in_review", "recovered", "unavailable", "dead_letters", *_FIGURES)
 _FOLLOWED = ("name", "session", "attempt", "rows", "again_in_s", *_ERROR, *_FIGURES)
+_MAILS = ("name", "session", "sent", "withdrawn", "suppressed", "too_old", "refused", "uncertain")
 
 # event → (its level, the keys it may have)
 EVENTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "service.started": (INFO, ("role", "version", "host", "port", "worker", "api")),
+    "service.listening": (INFO, ("address",)),
     "service.stopped": (INFO, ("role",)),
     "service.crashed": (ERROR, ("role", "error", "where")),
+    "start.unverified": (WARNING, _ERROR),
     "sweep.done": (INFO, _RUN),
     "sweep.stopped": (WARNING, ("run", *_ERROR)),
     "sync.done": (INFO, _RUN),
@@ -37,10 +42,15 @@ EVENTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "follow_up.done": (INFO, _FOLLOWED),
     "follow_up.waits": (VERBOSE, _FOLLOWED),
     "follow_up.failed": (WARNING, _FOLLOWED),
+    "mails.done": (INFO, _MAILS),
+    "mails.failed": (WARNING, ("name", "session", *_ERROR)),
+    "follow_ups.unchecked": (WARNING, _ERROR),
     "workflow.crashed": (ERROR, ("name", "error", "where")),
     "letter.filed": (WARNING, _ERROR),
     "drain.failed": (WARNING, _ERROR),
     "webhook.refused": (INFO, ("status", "why", "times")),
+    "webhook.quarantined": (WARNING, ("id", "why")),
+    "webhook.foreign": (WARNING, ("id", "why", "times")),
     "webhook.handled": (VERBOSE, ("id", "webhook", "uuid", "state")),
     "webhook.body": (VERBOSE, ("id", "body")),
     "vendor.called": (VERBOSE, ("vendor", "origin", "label", "status", "ms", "waited_ms", "error")),
@@ -54,7 +64,8 @@ EVENTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
 ABOUT_WEBHOOKS = ("webhook.handled", "webhook.body")  # what log_webhooks shows, whatever the level
 
 _CODE = re.compile(r"[A-Za-z0-9_.:/+=<>-]{1,120}")
-_NOT_IN_WORDS = re.compile(r"[^A-Za-z0-9 ().,:'/%-]")
+_ADDRESS = re.compile(r"http://[A-Za-z0-9.:\[\]-]{1,100}")
+_NOT_IN_WORDS = re.compile(r"[^A-Za-z0-9 ()_.,:'/%-]")
 _MOST_SIGNS = 120
 _MOST_PLACES = 24
 
@@ -62,6 +73,11 @@ _MOST_PLACES = 24
 def _code(value: object) -> str:
     """An id, a code, a class name, a time; anything else is masked. No `@` and no blank: no address, no name."""
     return value if isinstance(value, str) and _CODE.fullmatch(value) else "***"
+
+
+def _address(value: object) -> str:
+    """Where a service of ours listens."""
+    return value if isinstance(value, str) and _ADDRESS.fullmatch(value) else "***"
 
 
 def _words(value: object) -> str:
@@ -87,6 +103,7 @@ _VALUES: Mapping[str, Callable[[object], Any]] = {
         ("role", "version", "host", "error", "origin", "code", "retry_at", "run", "session", "name"), _code
     ),
     **dict.fromkeys(("webhook", "uuid", "state", "vendor", "label", "method", "route", "logger", "severity"), _code),
+    "address": _address,
     "why": _words,
     "where": _places,
     "body": _body,
@@ -187,7 +204,10 @@ def say_seldom(event: str, /, *, every_s: float = 60.0, **fields: Any) -> None:
 
 
 def say_error(event: str, error: BaseException, /, **fields: Any) -> None:
-    """An event with the error that caused it: class, origin and codes. Never its text."""
+    """An event with the error that caused it: class, origin and codes.
+
+    Its text only where an operator has to edit the configuration: that names settings, attributes and lists.
+    """
     retry_at = getattr(error, "retry_at", None)
     say(
         event,
@@ -195,6 +215,7 @@ def say_error(event: str, error: BaseException, /, **fields: Any) -> None:
         origin=getattr(error, "origin", None) or None,
         code=getattr(error, "code", None) or None,
         exit=getattr(error, "exit_code", None),
+        why=error.message if isinstance(error, ConfigError) else None,
         retry_at=retry_at.isoformat() if retry_at else None,
         **fields,
     )
@@ -203,6 +224,8 @@ def say_error(event: str, error: BaseException, /, **fields: Any) -> None:
 def say_problem(event: str, problem: Mapping[str, Any], /, **fields: Any) -> None:
     """The same for an error that was recorded as data (see workflows/sync.problem_of)."""
     said = {"error": problem["kind"], **{key: problem.get(key) for key in ("origin", "exit", "retry_at")}}
+    if problem.get("exit") == ConfigError.exit_code:
+        said["why"] = problem.get("message")
     say(event, **said, **fields)
 
 

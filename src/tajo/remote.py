@@ -69,6 +69,9 @@ class Remote:
             await asyncio.sleep(wait)
             wait = min(wait * 1.5, LONGEST_POLL_S)
 
+    async def connectors(self) -> list[dict[str, str]]:
+        return [dict(each) for each in await self.call("GET", "/connectors")]
+
     async def status(self) -> dict[str, Any]:
         return dict(await self.call("GET", "/connectors/zoom/status"))
 

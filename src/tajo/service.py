@@ -22,7 +22,7 @@ from tajo.store.inbox import Inbox
 from tajo.web.api import Api
 from tajo.web.app import Web, build
 from tajo.web.metrics import Metrics
-from tajo.workflows import connecting, request
+from tajo.workflows import checking, connecting, request
 from tajo.workflows.engine import Engine
 from tajo.workflows.progress import Measured
 from tajo.workflows.services import Services, utc_now
@@ -61,6 +61,7 @@ async def receiving(config: Config, *, worker: bool) -> AsyncIterator[Running]:
     BusyError when another process has the role "serve".
     """
     config.require("connectors.zoom.webhook.secret_token")
+    config.check_api_key()
     async with AsyncExitStack() as stack:
         database = app.open_database(config)
         stack.callback(database.close)
@@ -111,6 +112,7 @@ async def _working(
         Engine(database, role, services, live=True) as engine,
     ):
         services.holder = role
+        await checking.require_follow_ups(services)
         worker = Worker(services, engine, box, name=role, receiving=receiving)
         task = asyncio.create_task(worker.run())
         task.add_done_callback(lambda done: failure.ended(done, role))
@@ -134,8 +136,8 @@ class _Edges:
     def services(self) -> AbstractAsyncContextManager[Services]:
         return app.services(self.config, self.database, progress=Measured(self.metrics))
 
-    async def preview(self, asked: request.Request) -> dict[str, Any]:
-        return await app.preview(self.config, asked, progress=Measured(self.metrics))
+    async def preview(self, asked: request.Request, run_id: str) -> dict[str, Any]:
+        return await app.preview(self.config, asked, run_id=run_id, progress=Measured(self.metrics))
 
     async def disconnect(self) -> bool:
         there, _ = await connecting.disconnect(app.sign_ins(self.config, self.database))

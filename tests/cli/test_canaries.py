@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -234,12 +235,14 @@ def signed(body: bytes, secret: str = WEBHOOK_SECRET) -> dict[str, str]:
     }
 
 
-def webhook(name: str, **subject: Any) -> bytes:
-    body = {"event": name, "event_ts": int(time.time() * 1000), "payload": {"account_id": "acc", "object": subject}}
+def webhook(account_id: str, name: str, **subject: Any) -> bytes:
+    payload = {"account_id": account_id, "object": subject}
+    body = {"event": name, "event_ts": int(time.time() * 1000), "payload": payload}
     return json.dumps({**body, "download_token": CANARIES["download token"]}).encode()
 
 
-def bodies(session: Any, uuid: str) -> list[bytes]:
+def bodies(session: Any, uuid: str, account_id: str) -> list[bytes]:
+    told = partial(webhook, account_id)
     start, end = session.start, session.start + timedelta(minutes=60)
     times = {"start_time": f"{start:%Y-%m-%dT%H:%M:%SZ}", "end_time": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
     about = {"id": str(session.id), "uuid": uuid, "topic": ODD, "type": 5, "host_id": "h", "timezone": "UTC", **times}
@@ -258,9 +261,9 @@ def bodies(session: Any, uuid: str) -> list[bytes]:
     came = {"user_name": ODD, "email": CANARIES["e-mail"], "user_id": "1", "participant_uuid": "p", "id": "",
             "join_time": times["start_time"]}  # fmt: skip
     return [
-        webhook("webinar.registration_created", **about, registrant=person),
-        webhook("webinar.participant_joined", **about, participant=came),
-        webhook(
+        told("webinar.registration_created", **about, registrant=person),
+        told("webinar.participant_joined", **about, participant=came),
+        told(
             "recording.completed",
             **about,
             host_email="host@example.com",
@@ -269,8 +272,8 @@ def bodies(session: Any, uuid: str) -> list[bytes]:
             share_url=f"https://zoom.example/rec/{CANARIES['body text']}",
             recording_files=[{"id": "f", "file_type": "MP4", "download_url": CANARIES["download token"]}],
         ),
-        webhook(f"webinar.{CANARIES['e-mail']}", **about, email=ODD),
-        webhook("webinar.ended", **about),
+        told(f"webinar.{CANARIES['e-mail']}", **about, email=ODD),
+        told("webinar.ended", **about),
         LEAK,
         b"\x00" + LEAK,
     ]
@@ -282,7 +285,7 @@ def test_the_service(leaky: Any) -> None:
     uuid = leaky.zoom.world.of_kind("webinar")[0].instances[0].uuid
     leaky.brevo.faults.order(Fault.respond(400, LEAK), "POST /contacts", times=None)
     with serving(leaky) as (url, output):
-        for body in bodies(plan.session, uuid):
+        for body in bodies(plan.session, uuid, leaky.zoom.account_id):
             assert status(f"{url}/webhooks/zoom", body, signed(body)) == 204
         for body in (LEAK, b""):
             assert status(f"{url}/webhooks/zoom", body, signed(body, "another-secret")) == 401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -57,7 +58,7 @@ PROBLEMS: dict[str, tuple[Callable[[Any], Any], str, str, int, str]] = {
         "zoom credentials",
         "no connection",
         5,
-        "",
+        "https://status.zoom.us",
     ),
     "free plan": (lambda here: setattr(here.zoom, "plan", "free"), "zoom plan", "plan", 0, "Pro"),
     "no webinar add-on": (
@@ -125,6 +126,60 @@ def test_each_problem_is_found_with_its_remedy(name: str, desk: Any) -> None:
     assert shown.code == code
     assert f"{'✗' if code else '!'} {subject}: " in shown.out
     assert "Traceback" not in shown.err
+
+
+VARIABLES = ("ZOOM_ACCOUNT_ID", "ZOOM_CLIENT_ID", "ZOOM_CLIENT_SECRET", "BREVO_API_KEY")
+
+
+def test_all_missing_variables_are_named_at_once(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the remedy: for the account id there are two."""
+    here = desk()
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    here.tajo("init")
+    (here.folder / "tajo.yml").unlink()
+    here.tajo("init")
+    for typed in ("check", "plan zoom", "sync zoom", "connectors connect zoom"):
+        ran = here.tajo(*typed.split())
+        assert ran.code == 3
+        assert [name for name in VARIABLES if f"needs {name}, which is not set" in ran.err] == list(VARIABLES)
+        assert "connect zoom --oauth" in ran.err
+
+
+def test_without_an_account_id_both_ways_are_named(desk: Any) -> None:
+    here = desk()
+    here.configure(**{"connectors.zoom.account_id": None})
+    ran = here.tajo("check")
+    assert ran.code == 3
+    assert 'write account_id: "${ZOOM_ACCOUNT_ID}"' in ran.err
+    assert "or sign in as a user: `tajo connectors connect zoom --oauth`" in ran.err
+
+
+def test_variables_that_no_sync_needs_are_a_warning(desk: Any) -> None:
+    here = desk()
+    here.configure(**{"connectors.zoom.webhook": {"secret_token": "${NOBODY_SET_THIS}"}})
+    ran = here.tajo("check", "--json")
+    assert ran.code == 0
+    assert findings(ran)["variables"]["text"] == "not set: NOBODY_SET_THIS (connectors.zoom.webhook.secret_token)"
+
+
+def test_a_key_of_the_http_api_that_is_too_short(desk: Any) -> None:
+    here = desk()
+    here.configure(server={"api_key": "short"})
+    ran = here.tajo("check", "--json")
+    assert ran.code == 3
+    assert "fewer than 16 signs" in findings(ran)["api key"]["text"]
+    assert "openssl rand" in findings(ran)["api key"]["remedy"]
+
+
+def test_a_silent_brevo_is_told_in_seconds(desk: Any, dead_port: int) -> None:
+    here = desk()
+    here.configure(**{"brevo.api_url": f"http://127.0.0.1:{dead_port}/v3"})
+    began = time.monotonic()
+    found = findings(here.tajo("check", "--json"))["brevo key"]
+    assert time.monotonic() - began < 20
+    assert "Brevo gave no answer for 8 s" in found["text"]
+    assert "https://status.brevo.com" in found["remedy"]
 
 
 def test_what_was_found_first_hides_nothing_else(desk: Any) -> None:

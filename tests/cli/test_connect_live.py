@@ -61,7 +61,9 @@ def running(live: Any) -> Iterator[Any]:
         yield live
 
 
-def serving(here: Any, stack: ExitStack, secret: str = SECRET) -> None:
+def serving(here: Any, stack: ExitStack, secret: str = SECRET) -> list[str]:
+    """The web side; the secrets that it has at any moment."""
+    secrets = [secret]
     config = load(here.folder / "tajo.yml")
     database = app.open_database(config)
     stack.callback(database.close)
@@ -71,12 +73,13 @@ def serving(here: Any, stack: ExitStack, secret: str = SECRET) -> None:
     made, _ = build(
         database,
         box,
-        secrets=lambda: [secret],
+        secrets=lambda: secrets,
         clock=utc_now,
         metrics=Metrics(),
         sign_ins=app.sign_ins(config, database),
     )
     stack.enter_context(serve(made, port=config.server.port))
+    return secrets
 
 
 def webhook(ran: Any) -> dict[str, Any]:
@@ -205,6 +208,38 @@ def test_waiting_ends_when_the_challenge_was_passed(running: Any) -> None:
     ran = running.tajo("connectors", "connect", "zoom", "--wait")
     assert ran.code == 0, ran.err
     assert "✓ Zoom's challenge was passed" in ran.out
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_challenge_that_is_passed_after_a_refusal_is_success(live: Any, more: tuple[str, ...]) -> None:
+    """The service has another secret at first, so Zoom refuses to subscribe; then it is set right."""
+    with ExitStack() as stack:
+        secrets = serving(live, stack, secret="another")
+        process = start(live, "connectors", "connect", "zoom", "--wait", *more)
+        try:
+            read_until(process, r"waiting for Zoom's challenge", stream="stderr" if more else "stdout")
+            secrets[:] = [SECRET]
+            assert anyio.run(_page_subscription(live).validate)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0, err
+    told = json.loads(out)["webhook"]["subscription"]["text"] if more else out
+    assert "Zoom refused the subscription at first, and validated the address at" in told
+
+
+def test_waiting_without_an_address_is_an_error_and_nothing_else(desk: Any) -> None:
+    here = desk()
+    ran = here.tajo("connectors", "connect", "zoom", "--wait")
+    assert ran.code == 3
+    assert "server.public_url is not set" in ran.error
+    assert ran.out == ""
+    assert list(here.zoom.calls) == []
+
+
+def test_what_comes_next_is_said_last(running: Any) -> None:
+    ran = running.tajo("connectors", "connect", "zoom", "--wait")
+    assert ran.out.splitlines()[-1].startswith("Next: ")
 
 
 def test_waiting_without_a_service_says_to_start_it(live: Any) -> None:

@@ -155,6 +155,22 @@ def test_init_in_another_folder(folder: Path, desk: Any) -> None:
     assert "tajo.yml" in ran.error
 
 
+def test_init_writes_the_configuration_that_was_named(folder: Path, desk: Any) -> None:
+    """Although there is a tajo.yml; .env.example is beside the new one, and is kept where it is there."""
+    here = desk()
+    before = (folder / "tajo.yml").read_bytes()
+    assert here.tajo("init", "--config", "x.yml").code == 0
+    assert (folder / "x.yml").read_text(encoding="utf-8") == TAJO_YML
+    assert (folder / ".env.example").exists()
+    ran = here.tajo("init", "--config", "y.yml", "--json")
+    assert ran.json == {"written": ["y.yml"], "kept": [".env.example"]}
+    ran = here.tajo("init", "--config", str(folder / "made" / "for" / "it.yml"))
+    assert "--config" in ran.out
+    assert {path.name for path in (folder / "made" / "for").iterdir()} == {"it.yml", ".env.example"}
+    assert here.tajo("init", "--config", "x.yml").code == 3
+    assert (folder / "tajo.yml").read_bytes() == before
+
+
 def test_the_template_connects_with_nothing_but_an_env_file(folder: Path, desk: Any) -> None:
     """`tajo init`, .env filled in, `connect`, `check`, `sync`: only the addresses are another's here."""
     here = desk(attributes={}, lists={})

@@ -327,7 +327,7 @@ def test_a_meeting_asked_for_as_a_webinar_says_so(args: tuple[str, ...], desk: A
 
 
 DATES: dict[str, tuple[tuple[str, ...], str]] = {
-    "the wrong way round": (("--since", "2026-11-02", "--until", "2026-11-01"), "--since"),
+    "the wrong way round": (("--since", "2026-11-02", "--until", "2026-11-01"), "as since"),
     "no day": (("--since", "yesterday"), "30d"),
     "no such day": (("--since", "2026-02-30"), "30d"),
     "negative": (("--since", "-3d"), "30d"),

@@ -75,6 +75,16 @@ def test_nobody_knows_them(synced: Any) -> None:
     assert synced.tajo("why", "who@mail.example", "--json").json is None
 
 
+def test_the_events_that_were_sent(synced: Any) -> None:
+    assert "Brevo event" not in synced.tajo("why", "kim@mail.example").out
+    assert synced.tajo("sync", "zoom", "--with-events", "--no-input").code == 0
+    ran = synced.tajo("why", "kim@mail.example")
+    assert "  Brevo event zoom_webinar_attended: sent 20" in ran.out
+    told = synced.tajo("why", "kim@mail.example", "--json").json["events"]
+    assert {"zoom_webinar_attended"} <= {each["name"] for each in told}
+    assert {each["state"] for each in told} == {"sent"}
+
+
 def test_somebody_whom_brevo_refused(desk: Any) -> None:
     here = desk()
     refusal = b'{"code":"invalid_parameter","message":"Invalid email address"}'

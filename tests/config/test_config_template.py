@@ -43,12 +43,18 @@ def test_the_template_has_every_setting(tmp_path: Path) -> None:
     file = tmp_path / "tajo.yml"
     file.write_text(uncommented(TAJO_YML), encoding="utf-8")
     config = load(file, env={})
-    unwritten = {row.key for row in rows() if not config.is_written(row.key)}
+    # A rule is shown in a comment: there is none by default.
+    unwritten = {row.key for row in rows() if not config.is_written(row.key) and "[]" not in row.key}
     assert unwritten == {
         "connectors.zoom.field_mapping",  # the other place for the one at the top
         "connectors.zoom.webhook.verification_token",  # legacy
         "connectors.zoom.lists.webinar_no_shows",  # named in a comment: a line would have no value
         "connectors.zoom.lists.meeting_registrants",
+        "consent.question",  # shown as an example: to have the block at all changes what happens
+        "consent.yes",
+        "consent.on_missing",
+        "consent.double_opt_in.template",
+        "consent.double_opt_in.redirect_url",
     }
 
 
@@ -59,7 +65,7 @@ def test_the_example_of_an_environment_has_every_variable() -> None:
 
 
 def test_both_files_are_written_and_load(tmp_path: Path) -> None:
-    assert write_templates(tmp_path) == [tmp_path / "tajo.yml", tmp_path / ".env.example"]
+    assert write_templates(tmp_path / "tajo.yml") == [tmp_path / "tajo.yml", tmp_path / ".env.example"]
     (tmp_path / ".env").write_text((tmp_path / ".env.example").read_text().replace("=\n", "=x\n"))
     config = load(tmp_path / "tajo.yml", env={})
     assert config.missing == ()
@@ -68,25 +74,27 @@ def test_both_files_are_written_and_load(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kept", ["tajo.yml", ".env.example"])
 def test_a_file_that_is_there_is_kept_and_the_other_written(tmp_path: Path, kept: str) -> None:
     (tmp_path / kept).write_text("mine")
-    assert [path.name for path in write_templates(tmp_path)] == [n for n in ("tajo.yml", ".env.example") if n != kept]
+    assert [path.name for path in write_templates(tmp_path / "tajo.yml")] == [
+        n for n in ("tajo.yml", ".env.example") if n != kept
+    ]
     assert (tmp_path / kept).read_text() == "mine"
 
 
 def test_when_both_are_there_that_is_an_error(tmp_path: Path) -> None:
-    write_templates(tmp_path)
+    write_templates(tmp_path / "tajo.yml")
     with pytest.raises(ConfigError, match=r"tajo\.yml and .*\.env\.example exist already"):
-        write_templates(tmp_path)
+        write_templates(tmp_path / "tajo.yml")
 
 
 def test_a_link_that_leads_nowhere_is_not_written_through(tmp_path: Path) -> None:
     (tmp_path / "tajo.yml").symlink_to(tmp_path / "elsewhere.yml")
-    write_templates(tmp_path)
+    write_templates(tmp_path / "tajo.yml")
     assert not (tmp_path / "elsewhere.yml").exists()
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be written"):
-        write_templates(tmp_path / "nowhere")
+        write_templates(tmp_path / "nowhere" / "tajo.yml")
 
 
 def test_every_setting_has_a_type_and_a_meaning() -> None:
@@ -114,4 +122,5 @@ def test_the_reference_shows_defaults_as_one_writes_them() -> None:
     assert table["server.port"] == ("whole number", "8000")
     assert table["brevo.api_key"] == ("secret", "")
     assert table["connectors.zoom.lists.webinar_attendees"] == ("list id or name", "")
+    assert table["consent.yes"] == ("list of text", "[Yes, 예]")
     assert table["connectors.zoom.enabled"] == ("true or false", "true")

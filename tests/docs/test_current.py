@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
 import unicodedata
 from contextlib import redirect_stderr, redirect_stdout
@@ -15,13 +16,23 @@ from typing import Any
 import click
 import pytest
 
+from tajo.client import Connectors, Contacts
 from tajo.config.load import load
 from tajo.config.reference import rows
 from tajo.core import errors
 from tajo.core.fields import FIELDS
+from tajo.logs import EVENTS, LEVELS
+from tajo.store.inbox import STATES
+from tajo.web.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
-TWINS = [("README.md", "README.ko.md"), ("docs/zoom.md", "docs/zoom.ko.md"), ("docs/api.md", "docs/api.ko.md")]
+LEVEL_NAMES = {number: name for name, number in LEVELS.items()}
+TWINS = [
+    ("README.md", "README.ko.md"),
+    ("docs/zoom.md", "docs/zoom.ko.md"),
+    ("docs/service.md", "docs/service.ko.md"),
+    ("docs/api.md", "docs/api.ko.md"),
+]
 
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^(?P<level>#{1,6}) (?P<text>.+)$", re.MULTILINE)
@@ -136,6 +147,28 @@ def test_every_command_is_documented_with_its_options() -> None:
         assert f"## {typed}\n" in text
         options = [each for each in command.params if isinstance(each, click.Option)]
         assert not [option.opts[0] for option in options if option.opts[0] not in text]
+
+
+@pytest.mark.parametrize("page", ["docs/api.md", "docs/api.ko.md"])
+def test_every_method_of_the_sdk_is_documented_with_its_arguments(page: str) -> None:
+    for group, methods in (("connectors", Connectors), ("contacts", Contacts)):
+        for name, method in inspect.getmembers(methods, inspect.iscoroutinefunction):
+            if name.startswith("_"):
+                continue
+            given = [each for each in inspect.signature(method).parameters if each != "self"]
+            typed = ", ".join('"zoom"' if each == "connector" else each for each in given)
+            assert f"| `tajo.{group}.{name}({typed})` | " in read(page)
+
+
+@pytest.mark.parametrize("page", ["docs/service.md", "docs/service.ko.md"])
+def test_every_state_log_event_and_metric_of_the_service_is_documented(page: str) -> None:
+    text = read(page)
+    assert not [state for state in STATES if f"| `{state}` | " not in text]
+    assert not [name for name, (level, _) in EVENTS.items() if f"| `{name}` | {LEVEL_NAMES[level]} | " not in text]
+    told = {line.split()[2] for line in Metrics().text().decode().splitlines() if line.startswith("# TYPE ")}
+    told |= set(re.findall(r'"(tajo_\w+)"', read("src/tajo/web/app.py")))
+    assert len(told) > 10
+    assert not [name for name in told if not name.endswith("_created") and f"| `{name}` | " not in text]
 
 
 def test_every_error_and_exit_code_is_documented() -> None:

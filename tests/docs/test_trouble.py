@@ -279,7 +279,8 @@ TROUBLES = [
         lambda office: (office.folder / "tajo.yml").unlink(),
     ),
     Trouble(
-        "tajo.yml:3: connectors.zoom.account_id needs ZOOM_ACCOUNT_ID, which is not set — export it or put it in .env",
+        "tajo.yml:3: connectors.zoom.account_id needs ZOOM_ACCOUNT_ID, which is not set — export it or put it in .env,"
+        " or sign in as a user: `tajo connectors connect zoom --oauth`",
         variable("ZOOM_ACCOUNT_ID", ""),
     ),
     Trouble(
@@ -334,7 +335,7 @@ TROUBLES = [
     ),
     Trouble("goes on with the run of … UTC (… to …)", paused),
     Trouble(
-        "sync: since (…) is after until (…) — give the earlier day as --since",
+        "sync: since (…) is after until (…) — give the earlier day as since",
         nothing,
         ("sync zoom --since 2026-09-02 --until 2026-09-01",),
     ),

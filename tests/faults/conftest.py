@@ -313,7 +313,7 @@ class LiveWorker:
         """Whether it said so; it has to be running still."""
         assert self.process is not None
         assert self.process.poll() is None, self.log()
-        return f"worker {self.name} works" in self.log()
+        return f'"event":"service.started","role":"{self.name}"' in self.log()
 
     def kill(self) -> None:
         assert self.process is not None

@@ -49,6 +49,7 @@ def joins(count: int) -> Iterator[bytes]:
     pattern = next(e.body for e in events_of(live.after) if e.name == "webinar.participant_joined")
     for number in range(count):
         body = copy.deepcopy(pattern)
+        body["payload"]["account_id"] = ACCESS["account_id"]
         body["payload"]["object"]["participant"]["participant_uuid"] = f"{number:08X}-0000-4000-8000-000000000000"
         yield raw_body(body)
 

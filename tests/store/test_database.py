@@ -200,6 +200,55 @@ def test_a_relative_path_is_a_file_in_the_current_folder(tmp_path: Path, monkeyp
     assert (tmp_path / "tajo.db").is_file()
 
 
+def test_a_link_that_leads_nowhere_is_our_error(tmp_path: Path) -> None:
+    (tmp_path / "tajo.db").symlink_to(tmp_path / "gone" / "tajo.db")
+    with pytest.raises(ConfigError) as caught:
+        Database(f"sqlite:///{tmp_path / 'tajo.db'}")
+    assert "cannot be opened" in plain(caught.value)
+
+
+# --- one file, opened more than once by one process ---
+
+LOOK = """
+    import sys
+    import sqlalchemy as sa
+    from tajo.store.database import Database
+    from tajo.store.tables import notes
+
+    database = Database(sys.argv[1])
+    print(database.read_now(lambda c: sorted(c.execute(sa.select(notes.c.name)).scalars())))
+    database.close()
+"""
+
+
+def looked(script: Callable[..., Any], url: str) -> str:
+    """What another process finds, which opens the database and closes it."""
+    out, err = script(LOOK, url).communicate(timeout=60)
+    assert err == ""
+    return str(out).strip()
+
+
+def deleted_files() -> list[str]:
+    """Files that this process has open and that have no name any more."""
+    held = [os.readlink(each) for each in Path("/proc/self/fd").glob("*") if each.is_symlink()]
+    return [each for each in held if ".db" in each and each.endswith(" (deleted)")]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks into /proc")
+def test_a_second_database_on_the_file_costs_the_first_one_nothing(sqlite_url: str, script: Callable[..., Any]) -> None:
+    """POSIX drops a process's locks on a file when it closes any descriptor of it: the -wal would be taken away."""
+    with opened(sqlite_url) as first:
+        first.write_now(put_note, "before")
+        with opened(sqlite_url) as second:
+            second.write_now(put_note, "second")
+        with opened(sqlite_url):
+            pass  # not even used
+        assert looked(script, sqlite_url) == "['before', 'second']"
+        assert deleted_files() == []
+        first.write_now(put_note, "after")
+        assert looked(script, sqlite_url) == "['after', 'before', 'second']"
+
+
 # --- reading and writing ---
 
 

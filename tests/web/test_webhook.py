@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tajo import logs
 from tajo.simulators.world import live_webinar
 from tajo.simulators.zoom.webhooks import WebhookSender, WebhookSwitches, post_to, sign
 from tajo.store.database import Database
@@ -143,6 +144,26 @@ async def test_a_whole_webinar_from_the_simulator(front: Any) -> None:
 
 
 # --- forgeries ---
+
+
+@pytest.mark.anyio
+async def test_the_log_tells_why_and_the_sender_is_told_nothing(front: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """A clock that is wrong looks otherwise than a secret that is: only what is rightly signed is stale."""
+    old = front.clock() - timedelta(hours=1)
+    tries = {
+        "no signature": [[], without(front.signed(EVENT), b"x-zm-signature")],
+        "wrong signature": [front.signed(EVENT, secret="guessed"), front.signed(EVENT, secret="guessed", at=old)],
+        "stale timestamp": [front.signed(EVENT, at=old)],
+    }
+    front.secrets[:] = ["new-secret", SECRET]
+    for why, headers in tries.items():
+        for each in headers:
+            with logs.started(level="info"):
+                answer = await front.ask(EVENT, each)
+            assert (answer.status, answer.is_empty, answer.headers) == (401, True, {"content-length": "0"})
+            (told,) = map(json.loads, capsys.readouterr().err.splitlines())
+            assert (told["event"], told["status"], told["why"]) == ("webhook.refused", 401, why)
+    assert await front.figure('tajo_webhooks_refused_total{status="401",why="forged"}') == 5
 
 
 def without(headers: list[tuple[bytes, bytes]], *names: bytes) -> list[tuple[bytes, bytes]]:

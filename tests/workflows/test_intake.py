@@ -7,9 +7,10 @@ import itertools
 import json
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,14 +18,17 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tajo import logs
 from tajo.core.errors import TransientError
 from tajo.core.facts import Kind, Status
 from tajo.simulators.world import Stage, live_webinar
 from tajo.simulators.zoom.webhooks import Event, app_deauthorized, events_of, raw_body, twin
-from tajo.store import facts, inbox, letters, sightings, tables
+from tajo.store import facts, inbox, letters, sightings, signins, tables
 from tajo.store import recordings as recorded
 from tajo.store.database import Database
 from tajo.store.inbox import DUPLICATE, FAILED, HANDLED, IGNORED, QUARANTINED, WAITING, Delivery
+from tajo.store.keys import Vault
+from tajo.store.signins import Pair
 from tajo.workflows import intake
 from tajo.workflows.engine import FollowUp
 from tajo.workflows.worker import Worker
@@ -83,7 +87,8 @@ async def line(
     database: Database, inbox_database: Database, simulators: Callable[..., Any], clock: Any
 ) -> AsyncIterator[Line]:
     sims = simulators(Stage(1, NOW).world())
-    async with sims.services(database) as services:
+    async with sims.services(database) as edges:
+        services = replace(edges, config=sims.config(zoom={"account_id": None}))  # deliveries of any account
         made = Line(database, inbox_database, None, clock)  # type: ignore[arg-type]
         made.worker = Worker(services, made, inbox_database, name="test")  # type: ignore[arg-type]
         yield made
@@ -181,7 +186,75 @@ def fold(connection: sa.Connection, bodies: Sequence[Json | bytes]) -> list[Foll
     return followed
 
 
+# --- whose they are ---
+
+
+@pytest.mark.anyio
+async def test_a_delivery_of_another_account_is_kept_and_not_folded(
+    database: Database, inbox_database: Database, simulators: Callable[..., Any], clock: Any
+) -> None:
+    """Its app's secret signs for every account that has installed the app."""
+    sims = simulators(Stage(1, NOW).world())
+    async with sims.services(database, sims.config(zoom={"account_id": "a"})) as services:
+        line = Line(database, inbox_database, None, clock)  # type: ignore[arg-type]
+        line.worker = Worker(services, line, inbox_database, name="test")  # type: ignore[arg-type]
+        await of_another_account(line)
+
+
+async def of_another_account(line: Line) -> None:
+    foreign, silent = session("ended", at=NOW, end=NOW, id="98", uuid="u2=="), session("started", at=NOW, id="99")
+    foreign["payload"]["account_id"] = "b"
+    del silent["payload"]["account_id"]
+    ids = line.deliver(session("ended", at=NOW, end=NOW), foreign, silent)
+    assert {each.session for each in await line.drain()} == {"webinar:97", "webinar:99"}
+    assert line.states() == [(HANDLED, ""), (IGNORED, "of another account (b)"), (HANDLED, "")]
+    assert line.main.read_now(facts.load_session, Kind.WEBINAR, "98") is None
+    assert line.main.read_now(facts.load_instances, Kind.WEBINAR, "98") == []
+    kept = line.inbox.read_now(inbox.one, ids[1])
+    assert kept is not None
+    assert kept[0].body == raw_body(foreign)
+
+
+@pytest.mark.parametrize(("told", "known", "state"), [("b", "b", HANDLED), ("b", "", HANDLED), ("b", "c", IGNORED)])
+def test_a_signed_in_users_account_is_ones_own(
+    database: Database, tmp_path: Path, told: str, known: str, state: str
+) -> None:
+    """Beside the configured one. While nobody knows whose the sign-in is, everything is taken."""
+    pair = Pair("access", "refresh", NOW, NOW + timedelta(hours=1), frozenset())
+
+    def sign_in(connection: sa.Connection) -> None:
+        signins.put(connection, Vault({}, tmp_path), pair, version="v", now=NOW)
+        signins.identify(connection, account_id=known, user_id="u", email="")
+
+    database.write_now(sign_in)
+    body = session("started", at=NOW)
+    body["payload"]["account_id"] = told
+    found = opened([body])
+    about = {"settle_after": SETTLE, "enqueue": lambda *_: None, "now": NOW, "account_id": "a"}
+    database.write_now(lambda c: intake.fold(c, found, **about))
+    assert [each.state for each in found] == [state]
+
+
 # --- opening ---
+
+
+@pytest.mark.parametrize("address", ["", "not-a-mail"])
+def test_a_registration_without_a_usable_address_says_so(address: str) -> None:
+    """An approval or a cancellation does not: it has only to say who is meant."""
+    found = opened([signup(word, at=NOW, email=address) for word in ("created", "approved", "cancelled")])
+    assert [(each.state, each.reason) for each in found] == [(HANDLED, intake.NO_EMAIL), (HANDLED, ""), (HANDLED, "")]
+    assert all(each.event is not None for each in found)
+    assert [each.reason for each in opened([signup("created", at=NOW)])] == [""]
+
+
+@pytest.mark.anyio
+async def test_what_cannot_be_read_is_a_warning(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
+    (id_, _) = line.deliver(b"\xff\xfe", session("started", at=NOW))
+    with logs.started(level="warning"):
+        await line.drain()
+    (told,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (told["level"], told["event"], told["id"]) == ("warning", "webhook.quarantined", id_)
+    assert told["why"] == "the body is not JSON"
 
 
 def test_what_becomes_of_a_delivery_shows_when_it_is_opened() -> None:
@@ -346,7 +419,7 @@ async def test_in_batch_mode_the_tables_are_filled_and_nothing_is_started(
     database: Database, inbox_database: Database, simulators: Callable[..., Any], clock: Any
 ) -> None:
     sims = simulators(Stage(1, NOW).world())
-    async with sims.services(database, sims.config(zoom={"sync_mode": "batch"})) as services:
+    async with sims.services(database, sims.config(zoom={"sync_mode": "batch", "account_id": "a"})) as services:
         line = Line(database, inbox_database, None, clock)  # type: ignore[arg-type]
         line.worker = Worker(services, line, inbox_database, name="test")  # type: ignore[arg-type]
         line.deliver(session("ended", at=NOW, end=NOW))

@@ -7,7 +7,7 @@ import copy
 import random
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -126,6 +126,7 @@ def service(config: Callable[..., Any]) -> Callable[..., Any]:
         started: bool = True,
         name: str = "serve",
         settings: dict[str, Any] | None = None,
+        follow_ups: Sequence[dict[str, Any]] = (),
         tier: Any = "general",
         links: bool = False,
         **webinar: Any,
@@ -134,6 +135,7 @@ def service(config: Callable[..., Any]) -> Callable[..., Any]:
         shown = live_webinar(seed, now=now, **{"registrants": 12, "attendees": 7} | webinar)
         clock = ShiftedClock(now)
         zoom, brevo = ZoomSimulator(shown.before, clock=clock), BrevoSimulator(clock=clock, tier=tier)
+        brevo.add_template(12)
         for id_ in (15, 16, 17):
             brevo.add_list(id_, f"list {id_}")
         for attribute in ("MEETING_JOIN_DATE", "MEETING_DURATION", "WEBINAR_NAME", "ATTENDANCE_STATUS", "UTM_SOURCE"):
@@ -158,6 +160,7 @@ def service(config: Callable[..., Any]) -> Callable[..., Any]:
             },
             brevo={"api_url": "http://127.0.0.1/v3", "tier": tier},
             events={"operator": OPERATOR, **({"recording_ready": ["attended", "unknown"]} if links else {})},
+            follow_ups=list(follow_ups),
             **({"field_mapping": mapping} if links else {}),
             database_url=database.url.render_as_string(hide_password=False),
         )
@@ -227,6 +230,37 @@ async def test_a_live_webinar_arrives_in_brevo_as_it_happens(
                 assert contact.attributes["MEETING_DURATION"] == person.present_s
                 assert (16 in contact.list_ids) == (person.outcome == "attended")
         assert await database.read(letters.open_letters) == []
+
+
+async def test_after_a_webinar_each_half_gets_its_mail_once(
+    service: Callable[..., Any], database: Database, tmp_path: Path
+) -> None:
+    """Thanks to the attendees, the recording to those who missed it; doubled webhooks and a replay change nothing."""
+    rules = [
+        {
+            "name": "thanks",
+            "when": "webinar.attended",
+            "send": {"template": 12, "params": {"minutes": "duration_minutes"}},
+        },
+        {"name": "replay", "when": "recording.ready", "to": ["no_show"], "send": {"template": 12}},
+    ]
+    async with service(database, tmp_path, follow_ups=rules) as it:
+        await it.until(it.swept)
+        events = it.events
+        it.afterwards()
+        await it.told(events + events)
+
+        def got(rule: str) -> list[str]:
+            return sorted(to for mail in it.brevo.sent_mails if rule in mail.tags for to in mail.to)
+
+        await it.until(lambda: got("thanks") == it.attended() and got("replay") == it.absent())
+        assert all(mail.params["share_url"] for mail in it.brevo.sent_mails if "replay" in mail.tags)
+        ids = it.inbox.database.read_now(lambda c: inbox.ids_of(c, since=None, state=""))
+        it.inbox.database.write_now(inbox.again, ids, it.clock())
+        await it.until(it.quiet)
+        await asyncio.sleep(6)  # a look for what is due, and more
+        await it.until(it.quiet)
+        assert (got("thanks"), got("replay")) == (it.attended(), it.absent())
 
 
 async def test_who_registers_while_others_are_imported_is_written_meanwhile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 SIGNS = {"ok": "✓", "warning": "!", "failed": "✗"}
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
+PATIENCE = timedelta(seconds=8)  # ours: who looks waits at the terminal
 
 
 @click.command("check")
@@ -29,12 +31,13 @@ def command(config_path: Path | None, as_json: bool, no_input: bool) -> int:
     from tajo.workflows.request import a_copy
 
     config = read_config(config_path)
+    app.require_zoom(config)
 
     async def run() -> list[Finding]:
         # Looking changes nothing, so the budgets of an existing database are all that is touched.
         async with (
             a_copy(config.require("database_url"), rows=False) as (database, original),
-            app.services(config, database, budgets=original) as services,
+            app.services(config, database, budgets=original, patience=PATIENCE) as services,
         ):
             found = []
             async for finding in check(services, services.tokens):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -62,6 +64,8 @@ class Connecting:
     async def _connect(self, oauth: bool, wait: bool) -> int:
         from tajo import app
 
+        if wait:
+            self._require_address()
         database = app.open_database(self.config)
         try:
             sign_ins = app.sign_ins(self.config, database)
@@ -97,12 +101,20 @@ class Connecting:
                 _show(wanted)
                 self._tell(done, outcome)
             if wait:
-                await self._wait(services, box, since, wanted, running)
+                # A challenge of before the refusal is the one that Zoom did not take.
+                passed = await self._wait(services, box, services.clock() if outcome.failed else since, wanted, running)
+                if outcome.failed:
+                    outcome = _passed_after_all(outcome, passed)
+                    done["webhook"]["subscription"] = outcome.json()
+                    self.say(f"webhooks: {outcome.text}")
+                    self.say(f"    → {outcome.remedy}")
         finally:
             if box is not None:
                 box.close()
         if self.as_json:
             print_json(done)
+        else:
+            click.echo("Next: `tajo plan zoom --since 30d` shows what a sync would write.")
         return 1 if outcome.failed else 0
 
     def _tell(self, done: dict[str, Any], outcome: Outcome) -> None:
@@ -118,17 +130,22 @@ class Connecting:
             click.echo(
                 "For later commands put what you gave into .env: ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID, ZOOM_CLIENT_SECRET."
             )
-        click.echo("Next: `tajo plan zoom --since 30d` shows what a sync would write.")
 
-    async def _wait(self, services: Services, box: Database | None, since: Any, wanted: Setup, running: bool) -> None:
+    def _require_address(self) -> None:
         from tajo.workflows import subscribing
 
-        if not wanted.url:
+        if not self.config.server.public_url:
             raise ConfigError(
                 "server.public_url is not set",
                 origin=self.config.origin("server.public_url"),
                 hint=subscribing.LACKS_ADDRESS,
             )
+
+    async def _wait(
+        self, services: Services, box: Database | None, since: datetime, wanted: Setup, running: bool
+    ) -> datetime:
+        from tajo.workflows import subscribing
+
         if not running or box is None:
             raise TajoError("no service answers", origin="zoom.webhook", hint=subscribing.START)
         self.waits_for = "Zoom's challenge"
@@ -138,6 +155,7 @@ class Connecting:
         passed = await subscribing.wait_for_challenge(box, since, clock=services.clock, sleep=services.sleep)
         self.waits_for = ""
         self.say(f"✓ Zoom's challenge was passed at {passed:%H:%M:%S} UTC: the address is validated")
+        return passed
 
     # --- signing in ---
 
@@ -169,6 +187,16 @@ class Connecting:
         self.waits_for = "the sign-in"
         await sign_ins.wait(begun)
         self.waits_for = ""
+
+
+def _passed_after_all(refused: Outcome, passed: datetime) -> Outcome:
+    """Subscribing was refused, and then somebody validated the address: what is left to do is theirs."""
+    return replace(
+        refused,
+        state="validated",
+        text=f"Zoom refused the subscription at first, and validated the address at {passed:%H:%M} UTC after all",
+        remedy="where you pressed Validate on the app's page, save it there too",
+    )
 
 
 def _show(wanted: Setup) -> None:

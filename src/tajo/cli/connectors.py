@@ -25,20 +25,15 @@ def command() -> None:
 def list_connectors(config_path: Path | None, as_json: bool, no_input: bool) -> None:
     """List the connectors and whether each is configured."""
     del no_input
-    config = read_config(config_path, optional=True)
-    zoom = config.connectors.zoom
-    ready = all((zoom.client_id, zoom.client_secret)) and (zoom.account_id or _signed_in(config))
-    state = "disabled" if not zoom.enabled else "configured" if ready else "not configured"
-    if as_json:
-        print_json([{"connector": "zoom", "state": state}])
-    else:
-        click.echo(f"zoom  {state}")
-
-
-def _signed_in(config: Config) -> bool:
     from tajo import app
+    from tajo.workflows import connecting
 
-    return app.is_signed_in(config)
+    config = read_config(config_path, optional=True)
+    found = connecting.listed(config, signed_in=app.is_signed_in(config))
+    if as_json:
+        print_json(found)
+    for each in [] if as_json else found:
+        click.echo(f"{each['connector']}  {each['state']}")
 
 
 @command.command("connect")

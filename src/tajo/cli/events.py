@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from tajo.cli.options import plain, print_json, read_config, shared
+from tajo.cli.options import Whole, plain, print_json, read_config, shared
 from tajo.core.errors import TajoError, UsageError
 
-EVENT_ID = click.IntRange(1, 2**63 - 1)  # as far as the database counts
+EVENT_ID = Whole(1, 2**63 - 1)  # as far as the database counts
 STATES = ("waiting", "handled", "duplicate", "ignored", "quarantined", "failed")
 SINCE = click.option("--since", metavar="DATE|2h|3d", help="Received at or after this UTC day, or this long ago.")
 STATUS = click.option("--status", type=click.Choice(STATES), help="In this state.")
@@ -26,7 +26,7 @@ def command() -> None:
 @command.command("list")
 @SINCE
 @STATUS
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, newest first.")
+@click.option("--limit", type=Whole(1), default=50, show_default=True, help="At most so many, newest first.")
 @shared
 def list_events(
     since: str | None, status: str | None, limit: int, config_path: Path | None, as_json: bool, no_input: bool

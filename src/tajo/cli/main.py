@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("tajo.cli.serve", "Receive webhooks, and do what follows from them."),
     "worker": ("tajo.cli.worker", "Do what follows from webhooks, beside `tajo serve --no-worker`."),
     "events": ("tajo.cli.events", "List, show and replay received webhooks."),
+    "follow-ups": ("tajo.cli.followups", "List, preview, cancel and send mails that follow a session."),
     "keys": ("tajo.cli.keys", "Show and replace the keys that stored tokens are encrypted with."),
     "engagement": ("tajo.cli.engagement", "Show a session's funnel, and score history anew."),
     "connectors": ("tajo.cli.connectors", "Connect, list, inspect and disconnect connectors."),

@@ -15,6 +15,12 @@ import click
 from tajo.config.model import Config
 
 
+class Whole(click.IntRange):
+    """A whole number in a range; click would say that something is no valid “integer range”."""
+
+    name = "integer"
+
+
 def shared(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --config, --json and --no-input; the command gets them as `config_path`, `as_json` and `no_input`."""
 

@@ -10,6 +10,14 @@ import click
 
 from tajo.cli.options import plain, print_json, read_config, shared
 
+# What became of a Brevo event → how that is said; the time follows.
+EVENT_STATES = {
+    "sending": "being sent since",
+    "sent": "sent",
+    "ambiguous": "sent once, without an answer,",
+    "refused": "refused by Brevo",
+}
+
 
 @click.command("why")
 @click.argument("email")
@@ -57,6 +65,15 @@ def narrate(told: dict[str, Any]) -> list[str]:
         lines.append(f"  Brevo: written {_time(written['at'])} UTC by {written['how']}: {values}")
         lists = ", ".join(str(each) for each in written["lists"])
         lines.append(f"    on lists: {lists or 'none of ours'}")
+    for event in told["events"]:
+        lines.append(f"  Brevo event {event['name']}: {EVENT_STATES[event['state']]} {_time(event['at'])} UTC")
+    for mail in told["mails"]:
+        why = f" ({mail['why']})" if mail["why"] else ""
+        lines.append(f"  mail {mail['rule']} about {mail['subject']}: {mail['state']} {_time(mail['at'])} UTC{why}")
+    for each in told["suppressed"]:
+        lines.append(
+            f"  gets no mail since {_time(each['at'])} UTC: {each['reason'].replace('_', ' ')} ({each['source']})"
+        )
     for letter in told["dead_letters"]:
         lines.append(f"  refused: {letter['reason']}" + (f" → {letter['remedy']}" if letter["remedy"] else ""))
     return lines

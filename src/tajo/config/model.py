@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Literal
 
 from pydantic import BaseModel, Field, PrivateAttr
 
 from tajo.brevo.config import BrevoConfig
+from tajo.config.consent import ConsentConfig
 from tajo.config.engagement import EngagementConfig
+from tajo.config.followups import FollowUps
 from tajo.config.mapping import FieldMapping, Mapped
+from tajo.config.problems import InvalidConfigError
 from tajo.config.source import Missing, Source
 from tajo.config.values import (
     Credential,
@@ -26,6 +29,8 @@ from tajo.config.values import (
 )
 from tajo.connectors.zoom.config import ZoomConfig
 from tajo.core.errors import ConfigError
+
+SHORTEST_KEY = 16  # signs of the HTTP API's key; ours: what is shorter can be guessed
 
 # The variable that the templates and the documentation use for a setting.
 USUAL_VARIABLES: Mapping[str, str] = {
@@ -93,6 +98,10 @@ class Config(Part):
         description="Which field goes into which Brevo attribute; question: holds titles of registration questions.",
     )
     brevo: BrevoConfig = Field(default=BrevoConfig(), description="The Brevo account that is written to.")
+    follow_ups: FollowUps = Field(default=(), description="Mails that go out after a session: see docs/follow-ups.md.")
+    consent: ConsentConfig | None = Field(
+        default=None, description="Who agreed to marketing mail; without it everybody goes on the lists."
+    )
     events: EventsConfig = Field(default=EventsConfig(), description="Events for Brevo's automations.")
     engagement: EngagementConfig = Field(default=EngagementConfig(), description="How the score is made.")
     database_url: Database = Field(
@@ -143,8 +152,8 @@ class Config(Part):
         return tuple(key.split(".")) in self._source.lines
 
     def origin(self, key: str) -> str:
-        """Where the key stands, for errors about its value: "tajo.yml:7"."""
-        return self._source.origin(tuple(key.split(".")))
+        """Where the key stands ("connectors.zoom.plan", "follow_ups.0.send"), for errors about it: "tajo.yml:7"."""
+        return self._source.origin(tuple(int(step) if step.isdigit() else step for step in key.split(".")))
 
     def value(self, key: str) -> object:
         """The value of a key such as "connectors.zoom.plan". KeyError if there is no such setting."""
@@ -155,6 +164,16 @@ class Config(Part):
             value = getattr(value, step)
         return value
 
+    def check_api_key(self) -> None:
+        """ConfigError for a key of the HTTP API that is too short to be one: with it every request is refused."""
+        key = self.server.api_key
+        if key is not None and len(key.get_secret_value()) < SHORTEST_KEY:
+            raise ConfigError(
+                f"server.api_key (TAJO_API_KEY) has fewer than {SHORTEST_KEY} signs",
+                origin=self.origin("server.api_key"),
+                hint="make one with `openssl rand -hex 32`, or leave it out: then the HTTP API is off",
+            )
+
     def require(self, key: str) -> str:
         """The text of a setting that a command cannot do without; secrets are revealed.
 
@@ -163,6 +182,15 @@ class Config(Part):
         value = self.value(key)
         if value is not None:
             return value.get_secret_value() if isinstance(value, Secret) else str(value)
+        raise self._lacks(key)
+
+    def require_all(self, keys: Iterable[str], *, hints: Mapping[str, str] | None = None) -> None:
+        """ConfigError that names all of these settings that are not there; `hints` are other ways, by key."""
+        lacking = [self._lacks(key, (hints or {}).get(key, "")) for key in keys if self.value(key) is None]
+        if lacking:
+            raise lacking[0] if len(lacking) == 1 else InvalidConfigError(lacking)
+
+    def _lacks(self, key: str, otherwise: str = "") -> ConfigError:
         variable = next((missing.name for missing in self.missing if missing.key == key), "")
         if variable:
             text, hint = f"needs {variable}, which is not set", "export it or put it in .env"
@@ -170,4 +198,5 @@ class Config(Part):
             usual = USUAL_VARIABLES.get(key)
             line = f'{key.rpartition(".")[2]}: "${{{usual}}}"' if usual else key.rpartition(".")[2]
             text, hint = "is not set", f"write {line} under {key.rpartition('.')[0] or 'the top'}"
-        raise ConfigError(f"{key} {text}", origin=self.origin(key), hint=hint)
+        hint += f", {otherwise}" if otherwise else ""
+        return ConfigError(f"{key} {text}", origin=self.origin(key), hint=hint)

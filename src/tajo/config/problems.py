@@ -97,6 +97,8 @@ def _problem(error: ErrorDetails, model: type[BaseModel], places: Mapping[str, P
     path, kind = error["loc"], error["type"]
     if kind == "extra_forbidden":
         return _unknown_key(path, model, places)
+    if kind == "missing":
+        return Problem(path, "is missing", f"write {path[-1]} there")
     if kind == REFUSED:
         return Problem(path, error["ctx"]["text"])
     if kind == "literal_error":
@@ -128,9 +130,11 @@ def _keys(model: type[BaseModel], path: Path) -> list[str]:
     """The keys that may stand in the group at `path`."""
     part: type[BaseModel] | None = model
     for step in path:
+        if isinstance(step, int):
+            continue  # an entry of a list of groups: the group is known from the list's key
         info = part.model_fields.get(str(step)) if part else None
         part = group(info.annotation) if info else None
-    return list(part.model_fields) if part else []
+    return [info.alias or name for name, info in part.model_fields.items()] if part else []
 
 
 def _places(model: type[BaseModel], above: Path = ()) -> dict[str, Path]:
@@ -149,9 +153,11 @@ def _places(model: type[BaseModel], above: Path = ()) -> dict[str, Path]:
 
 
 def group(annotation: Any) -> type[BaseModel] | None:
-    """The model of a group of settings, None if the annotation is of a single setting."""
+    """The model of a group of settings, or of the groups in a list; None if the annotation is of a single setting."""
     if isinstance(annotation, type) and issubclass(annotation, Part):
         return annotation
+    if get_origin(annotation) is tuple:
+        return group(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
         return next((part for part in map(group, get_args(annotation)) if part), None)
     return None

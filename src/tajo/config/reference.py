@@ -32,8 +32,11 @@ def rows() -> list[Row]:
 
 def _rows(model: type[BaseModel], above: str) -> Iterator[Row]:
     for name, info in model.model_fields.items():
-        key = f"{above}{name}"
-        if part := group(info.annotation):
+        key = f"{above}{info.alias or name}"
+        if get_origin(info.annotation) is tuple and (item := group(info.annotation)):
+            yield Row(key, _type(info), "", info.description or "")
+            yield from _rows(item, f"{key}[].")
+        elif part := group(info.annotation):
             yield from _rows(part, f"{key}.")
         else:
             yield Row(key, _type(info), _default(name, info, above), info.description or "")
@@ -62,10 +65,12 @@ def _default(name: str, info: FieldInfo, above: str) -> str:
     if name == "field_mapping":
         return "" if above else ", ".join(f"{field}: {attribute}" for field, attribute in DEFAULT_FIELDS.items())
     value = info.default
-    if value is None or value == ():
+    if value is None or value == () or info.is_required():
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(str, value))}]"
     if isinstance(value, timedelta):
         return format_duration(value)
     return str(value)

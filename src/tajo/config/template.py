@@ -99,6 +99,16 @@ brevo:
   #tier: general
   #api_url: https://api.brevo.com/v3
 
+# Consent to marketing mail; without such a block everybody goes on the lists: see docs/consent.md. (마케팅 수신 동의)
+# question: the title of the registration question; yes: the answers that mean yes, every other one means no.
+# on_missing, for people without an answer: contact_only (no list, no mail), skip (nothing is written),
+# double_opt_in (Brevo asks by mail) or transactional_only (no list, but follow-up mails).
+# consent:
+#   question: "May we send you news by e-mail?"
+#   yes: ["Yes", "예"]
+#   on_missing: contact_only
+#   double_opt_in: {template: 12, redirect_url: https://example.com/thanks}
+
 # Brevo events and mails go out only for sessions that ended at most this long ago. (이벤트 유효 시간)
 # operator: a contact of your own, such as ops@example.com, that also gets "started", "ended" and "recording_ready".
 # recording_ready: with which outcomes people get zoom_recording_ready.
@@ -106,6 +116,14 @@ brevo:
 #  max_age: 72h
 #  operator:
 #  recording_ready: [attended, no_show, unknown]
+
+# Mails that follow a session, each person once: docs/follow-ups.md. (후속 메일)
+#follow_ups:
+#   - name: thanks
+#     when: webinar.attended          # or no_show, registered, cancelled; meeting.…; recording.ready
+#     if: {attended_percent: ">= 50"}
+#     wait: 2h
+#     send: {template: 12, params: {minutes: duration_minutes}}
 
 # The score, 0 to 100: what brings how many points (100 in all), and how much of it brings all of them. After a change:
 # tajo engagement recompute --dry-run. (참여 점수: 가중치의 합은 100)
@@ -154,17 +172,21 @@ ZOOM_WEBHOOK_SECRET=
 #TAJO_API_KEY=
 """
 
-TEMPLATES = {"tajo.yml": TAJO_YML, ".env.example": ENV_EXAMPLE}
+CONFIG_NAME = "tajo.yml"
 
 
-def write_templates(directory: Path) -> list[Path]:
-    """Write what is not there yet of tajo.yml and .env.example; returns what was written.
+def templates(config: Path) -> dict[Path, str]:
+    """What `tajo init` writes where: the configuration, and .env.example beside it."""
+    return {config: TAJO_YML, config.parent / ".env.example": ENV_EXAMPLE}
+
+
+def write_templates(config: Path) -> list[Path]:
+    """Write what is not there yet of the configuration and the .env.example beside it; returns what was written.
 
     A file that is there is kept as it is. ConfigError if both are, or if one cannot be written.
     """
     written: list[Path] = []
-    for name, text in TEMPLATES.items():
-        path = directory / name
+    for path, text in templates(config).items():
         try:
             # "x" creates or fails: nothing that appears in between is written over, nor the target of a link.
             with path.open("x", encoding="utf-8", newline="\n") as stream:
@@ -175,6 +197,6 @@ def write_templates(directory: Path) -> list[Path]:
             raise ConfigError(f"cannot be written ({error.strerror})", origin=str(path)) from None
         written.append(path)
     if not written:
-        both = " and ".join(str(directory / name) for name in TEMPLATES)
+        both = " and ".join(str(path) for path in templates(config))
         raise ConfigError(f"{both} exist already", hint="move them away first; nothing is written over a file")
     return written

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import os
 import sqlite3
@@ -203,7 +205,7 @@ def _sqlite(url: sa.URL, every_commit: bool, patience_s: float) -> sa.Engine:
     path = Path(url.database or "")
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {path.parent}", origin="database_url", hint="create it first")
-    os.close(_create(path))
+    _see_to(path)
     engine = sa.create_engine(url, connect_args={"timeout": patience_s, "check_same_thread": False}, pool_size=5)
 
     @sa.event.listens_for(engine, "connect")
@@ -240,9 +242,25 @@ def _into_wal(raw: Any, patience_s: float) -> None:
             return
 
 
-def _create(path: Path) -> int:
+_creating = threading.Lock()
+
+
+def _see_to(path: Path) -> None:
+    """The file is there, its owner's alone where it is made here, and may be written; else ConfigError.
+
+    A file that is there is never opened but by SQLite: to close any descriptor of it drops all POSIX locks that this
+    process has on it, and then another process takes the -wal away from under SQLite.
+    Source: https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
+    """
     try:
-        return os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        with _creating, contextlib.suppress(FileExistsError):  # nobody here has it open before it is closed
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not path.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))  # a link that leads nowhere
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise ConfigError(
             f"the database file {path} cannot be opened ({error.strerror})",

@@ -87,10 +87,10 @@ def counts(connection: sa.Connection) -> dict[str, int]:
 
 
 def of_person(connection: sa.Connection, email: str) -> list[dict[str, Any]]:
-    """What was announced about one person, oldest first: for `tajo why`."""
+    """The events of one person, oldest first: for `tajo why`."""
     rows = connection.execute(
         sa.select(effects.c.name, effects.c.occurrence, effects.c.state, effects.c.at)
-        .where(effects.c.email == email)
+        .where(effects.c.email == email, effects.c.kind == "event")
         .order_by(effects.c.at, effects.c.key)
     )
     return [

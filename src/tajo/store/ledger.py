@@ -24,6 +24,15 @@ def load(connection: sa.Connection, emails: Iterable[str]) -> dict[str, Delivere
     return found
 
 
+def first_written(connection: sa.Connection, emails: Iterable[str]) -> datetime | None:
+    """When the one of these people was written last whose last write is longest ago; None when none was."""
+    found: list[datetime] = []
+    for chunk in in_chunks(emails):
+        earliest = sa.select(sa.func.min(ledger.c.written_at)).where(ledger.c.email.in_(chunk))
+        found += [at for at in connection.execute(earliest).scalars() if at is not None]
+    return min(found, default=None)
+
+
 def save(connection: sa.Connection, written: Sequence[Delivered], *, how: str, now: datetime) -> None:
     """Record what has been written; `how` names the call ("contact", "import 78")."""
     upsert(

@@ -273,16 +273,20 @@ effects = sa.Table(
     "effects",
     metadata,
     sa.Column("key", sa.String(500), primary_key=True),
-    sa.Column("kind", sa.String(16), nullable=False),  # event; later: mail
-    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),  # event | mail
+    sa.Column("name", sa.String(80), nullable=False),  # the event's, or the rule's
     sa.Column("email", sa.String(320), nullable=False),
     sa.Column("occurrence", sa.String(80), nullable=False),
-    sa.Column("state", sa.String(12), nullable=False),  # sending | sent | ambiguous | refused | too_old
-    sa.Column("at", Moment, nullable=False),
+    # An event: sending | sent | ambiguous | refused | too_old. A mail: see store/mails.py.
+    sa.Column("state", sa.String(12), nullable=False),
+    sa.Column("at", Moment, nullable=False),  # when it reached that state; of a mail that waits: when it is due
     sa.Column("holder", sa.String(80), nullable=False),  # who was sending: a crash shows by its lock being free
     sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("call", sa.String(40), nullable=False, server_default=""),  # of a mail: the idempotency key it went under
+    _text("why"),  # of a mail that did not go out, for people to read
     sa.Index(None, "email"),
     sa.Index(None, "state"),
+    sa.Index(None, "kind", "name", "occurrence"),
 )
 
 dead_letters = sa.Table(
@@ -328,6 +332,29 @@ run_people = sa.Table(
     sa.Column("email", sa.String(320), primary_key=True),
 )
 
+# What people want of us: what they agreed to, and that no mail goes to them any more.
+
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("email", sa.String(320), primary_key=True),
+    sa.Column("reason", sa.String(40), primary_key=True),
+    sa.Column("source", sa.String(16), nullable=False),  # webhook | poll
+    sa.Column("at", Moment, nullable=False),
+    _text("evidence"),
+)
+
+consents = sa.Table(
+    "consents",
+    metadata,
+    sa.Column("email", sa.String(320), primary_key=True),
+    sa.Column("subject", sa.String(80), primary_key=True),  # where it was said: a session's date, or "double opt-in"
+    sa.Column("said_at", Moment, primary_key=True),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("decision", sa.String(16), nullable=False),  # yes | no
+)
+
 # Sign-ins of users. What is secret is sealed: see store/keys.py.
 
 signins = sa.Table(
@@ -359,6 +386,13 @@ signin_states = sa.Table(
     sa.Column("expires_at", Moment, nullable=False),
     sa.Column("used_at", Moment),
     sa.Column("outcome", sa.JSON),  # {"problem": null, or what went wrong}, once it is known
+)
+
+secrets = sa.Table(
+    "secrets",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),  # sealed
 )
 
 # What everybody shares: rate limits, and small facts.

@@ -21,7 +21,7 @@ from starlette.routing import Mount, Route
 from tajo.config.model import Config
 from tajo.core.errors import ConfigError, TajoError, TransientError
 from tajo.core.problems import problem_of
-from tajo.store import inbox, runs
+from tajo.store import inbox, runs, signins
 from tajo.store.database import Database
 from tajo.store.inbox import Inbox, Received
 from tajo.web import asking
@@ -43,8 +43,8 @@ class Edges(Protocol):
     def services(self) -> AbstractAsyncContextManager[Services]:
         """Both vendors' clients, for one request."""
 
-    async def preview(self, asked: request.Request) -> dict[str, Any]:
-        """A dry run's summary, on a copy of the database."""
+    async def preview(self, asked: request.Request, run_id: str) -> dict[str, Any]:
+        """A dry run's summary, on a copy of the database; `run_id` is what it is logged as."""
 
     async def disconnect(self) -> bool:
         """Forget the connection; whether there was one."""
@@ -101,10 +101,8 @@ class Api:
     # --- connectors ---
 
     async def _connectors(self, _: Request) -> Answer:
-        zoom = self.config.connectors.zoom
-        ready = all(getattr(zoom, name) for name in ACCESS)
-        state = "disabled" if not zoom.enabled else "configured" if ready else "not configured"
-        return 200, [{"connector": "zoom", "state": state}]
+        signed_in = await self.database.read(signins.known) is not None
+        return 200, connecting.listed(self.config, signed_in=signed_in)
 
     async def _status(self, _: Request) -> Answer:
         return 200, await connecting.status(self.database)
@@ -174,7 +172,7 @@ class Api:
         summary: dict[str, Any] = {"problem": problem_of(TajoError("it broke off", origin="api.sync"))}
         with contextlib.suppress(asyncio.CancelledError):
             try:
-                summary = await self.edges.preview(wanted)
+                summary = await self.edges.preview(wanted, id_)
             except TajoError as error:
                 summary = {"problem": problem_of(error)}
             finally:

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from tajo import logs
+from tajo.config.model import SHORTEST_KEY
 from tajo.core.errors import (
     ConfigError,
     ContractError,
@@ -31,7 +32,6 @@ from tajo.workflows.roles import BusyError
 
 MAX_BODY_BYTES = 1024 * 1024
 BODY_DEADLINE_S = 8.0  # ours
-SHORTEST_KEY = 16  # signs; ours: what is shorter can be guessed
 
 Body = Mapping[str, Any]
 Work = Callable[[Request], Awaitable[tuple[int, Any]]]
@@ -93,7 +93,9 @@ def admit(request: Request, key: str) -> None:
     if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), key.encode()):
         logs.say_seldom("api.refused", status=401, why="wrong key" if given else "no key sent")
         raise ForbiddenError(
-            401, "the API key is missing or wrong", hint="send the header “Authorization: Bearer ” and TAJO_API_KEY"
+            401,
+            "the API key is missing or wrong",
+            hint="send the header `Authorization: Bearer KEY`, KEY being TAJO_API_KEY",
         )
 
 

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from tajo import logs
 from tajo.connectors.zoom.events import VALIDATION
-from tajo.connectors.zoom.webhook import challenge_answer, is_genuine
+from tajo.connectors.zoom.webhook import STALE, UNSIGNED, WRONG, challenge_answer, fault
 from tajo.core.errors import TajoError
 from tajo.store.inbox import HANDLED, Inbox, Received
 from tajo.web.metrics import Metrics
@@ -29,12 +29,13 @@ KEPT_HEADERS = ("content-type", "user-agent", "x-zm-request-id", "x-zm-trackingi
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a fault
-    """The request ends with this status."""
+    """The request ends with this status. `detail` is for the log alone: the counters know `why`."""
 
-    def __init__(self, status: int, why: str) -> None:
+    def __init__(self, status: int, why: str, detail: str = "") -> None:
         super().__init__(why)
         self.status = status
         self.why = why
+        self.detail = detail or why
 
 
 class ZoomWebhook:
@@ -61,7 +62,7 @@ class ZoomWebhook:
             answer = await self._answer(scope, receive)
         except Refusal as refusal:
             self._metrics.refused(refusal.status, refusal.why)
-            logs.say_seldom("webhook.refused", status=refusal.status, why=refusal.why)
+            logs.say_seldom("webhook.refused", status=refusal.status, why=refusal.detail)
             await _send(send, refusal.status, b"", close=refusal.status in (413, 503))
         else:
             await _send(send, 200 if answer else 204, answer)
@@ -75,28 +76,31 @@ class ZoomWebhook:
         headers = _headers(scope)
         body = await _body(receive, headers, self._body_deadline)
         signed = "x-zm-signature" in headers or "x-zm-request-timestamp" in headers
-        secret = self._verified(body, headers, secrets) if signed else None
+        secret, forged = self._verified(body, headers, secrets) if signed else (None, UNSIGNED)
         if secret is None and (signed or len(body) > MAX_UNSIGNED_BYTES):
-            raise Refusal(401, "forged")
+            raise Refusal(401, "forged", forged)
         challenge = _challenge(body)
         if challenge is not None:
             return await self._validate(challenge, body, headers, secret, secrets)
         if secret is None:
-            raise Refusal(401, "forged")
+            raise Refusal(401, "forged", forged)
         await self._keep(Received(self._clock(), sha256(body).hexdigest(), body, _kept(headers)))
         return b""
 
-    def _verified(self, body: bytes, headers: dict[str, str], secrets: Sequence[str]) -> str | None:
-        """The secret that signed the body, None where none did. Whatever goes wrong here is a forgery, no fault."""
+    def _verified(self, body: bytes, headers: dict[str, str], secrets: Sequence[str]) -> tuple[str | None, str]:
+        """The secret that signed the body, None and why where none did. Whatever goes wrong here is a forgery."""
         signature, timestamp = headers.get("x-zm-signature", ""), headers.get("x-zm-request-timestamp", "")
         now = self._clock()
+        found = set()
         try:
             for secret in secrets:
-                if is_genuine(body, signature=signature, timestamp=timestamp, secret=secret, now=now):
-                    return secret
+                why = fault(body, signature=signature, timestamp=timestamp, secret=secret, now=now)
+                if not why:
+                    return secret, ""
+                found.add(why)
         except Exception:
-            return None
-        return None
+            return None, WRONG
+        return None, next((why for why in (STALE, UNSIGNED) if why in found), WRONG)
 
     async def _validate(
         self, asked: Challenge, body: bytes, headers: dict[str, str], secret: str | None, secrets: Sequence[str]

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from tajo import logs
 from tajo.brevo import schema
 from tajo.brevo.api import account
+from tajo.config.model import Config
 from tajo.connectors.zoom.api import reports, users
 from tajo.connectors.zoom.api.auth import Level, Token, Tokens
 from tajo.connectors.zoom.api.errors import CapabilityMissing
 from tajo.connectors.zoom.api.scopes import Needed, is_granted, missing, needs
-from tajo.core.errors import ConfigError, CredentialError, RejectedError, TajoError
+from tajo.core.announce import Moment
+from tajo.core.errors import ConfigError, CredentialError, RejectedError, TajoError, TransientError
+from tajo.core.followups import Rule
+from tajo.workflows import followups
 from tajo.workflows.planning import list_ids
 from tajo.workflows.services import Services
 
+PARAMETER = re.compile(r"\{\{[^}]*?\bparams\.(\w+)")  # as Brevo's templates name one
+START_WAITS_S = 10.0
 READ = ("participants", "webinars")  # the families that a sync reads
 OPTIONAL = ("recordings", "engagement")  # what is left out where its scope is missing
 WITHOUT = {
@@ -38,13 +47,24 @@ class Finding:
     exit: int = 0
 
 
+# Vendor → where it says how it is.
+STATUS_PAGES = {"zoom": "https://status.zoom.us", "brevo": "https://status.brevo.com"}
+
+
 def _failed(subject: str, error: TajoError) -> Finding:
-    return Finding(subject, "failed", f"{error.origin}: {error.message}", error.hint, error.exit_code)
+    remedy = error.hint
+    page = STATUS_PAGES.get(subject.split()[0], "")
+    if isinstance(error, TransientError) and page and error.retry_at is None:
+        again = f"see that this machine reaches it (network, proxy, firewall), and {page}; then check again"
+        remedy = f"{remedy}; {again}" if remedy.startswith("the last try") else again
+    return Finding(subject, "failed", f"{error.origin}: {error.message}", remedy, error.exit_code)
 
 
 async def check(services: Services, tokens: Tokens) -> AsyncIterator[Finding]:
     """All findings, in the order in which they depend on each other."""
     yield _consent()
+    for finding in _configuration(services.config):
+        yield finding
     async for finding in _zoom(services, tokens):
         yield finding
     async for finding in _brevo(services):
@@ -58,6 +78,19 @@ def _consent() -> Finding:
         "everybody goes on the lists as configured: attending is not consent to marketing mail",
         "map only lists that people agreed to, and keep Brevo's unsubscribe links in every mail",
     )
+
+
+def _configuration(config: Config) -> list[Finding]:
+    """What no sync needs, and the service does."""
+    found = []
+    if unset := [f"{each.name} ({each.key})" for each in config.missing]:
+        remedy = "export them, put them in .env, or remove the lines; `tajo serve` needs webhook.secret_token"
+        found.append(Finding("variables", "warning", f"not set: {', '.join(unset)}", remedy))
+    try:
+        config.check_api_key()
+    except ConfigError as error:
+        found.append(_failed("api key", error))
+    return found
 
 
 async def _zoom(services: Services, tokens: Tokens) -> AsyncIterator[Finding]:
@@ -168,6 +201,8 @@ async def _brevo(services: Services) -> AsyncIterator[Finding]:
         return
     for finding in (*_attributes(services, found), *_lists(services, found)):
         yield finding
+    for rule in followups.rules(services):
+        yield await _follow_up(services, rule)
 
 
 def _attributes(services: Services, found: schema.Schema) -> list[Finding]:
@@ -206,3 +241,43 @@ def _lists(services: Services, found: schema.Schema) -> list[Finding]:
     if not ids:
         return [Finding("brevo lists", "warning", "no list is configured", "name some under connectors.zoom.lists")]
     return [Finding("brevo lists", "ok", f"all {len(ids)} are there")]
+
+
+async def _follow_up(services: Services, rule: Rule) -> Finding:
+    try:
+        await require_follow_up(services, rule)
+    except TajoError as error:
+        return _failed("follow-ups", error)
+    return Finding("follow-ups", "ok", f"{rule.name}: template {rule.template} is active, and all it shows is filled")
+
+
+async def require_follow_ups(services: Services) -> None:
+    """ConfigError for a rule that could send nothing. While Brevo cannot be asked it is a line in the log.
+
+    Zoom's webhooks wait for the start: it does not wait for Brevo.
+    """
+    try:
+        async with asyncio.timeout(START_WAITS_S):
+            for rule in followups.rules(services):
+                await require_follow_up(services, rule)
+    except ConfigError:
+        raise
+    except TimeoutError:
+        logs.say_error("follow_ups.unchecked", TransientError("Brevo does not answer", origin="brevo.mails.template"))
+    except TajoError as error:
+        logs.say_error("follow_ups.unchecked", error)
+
+
+async def require_follow_up(services: Services, rule: Rule) -> None:
+    """ConfigError for a template that is missing or not active, or shows a parameter that nothing fills."""
+    template = await followups.required_template(services, rule)
+    filled = {name for name, _ in rule.params}
+    if rule.moment is Moment.RECORDING_READY:
+        filled |= {"share_url", "passcode"}
+    empty = sorted(set(PARAMETER.findall(f"{template.subject} {template.html}")) - filled)
+    if empty and rule.campaign is None:
+        raise ConfigError(
+            f"template {rule.template} shows params.{empty[0]}, which the follow-up {rule.name} does not fill",
+            origin=followups.origin_of(services, rule),
+            hint=f"add {empty[0]} to its params, or take it out of the template",
+        )

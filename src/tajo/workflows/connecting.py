@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tajo.brevo import schema
+from tajo.config.model import Config
 from tajo.connectors.zoom.api import users
 from tajo.connectors.zoom.api.errors import ScopeMissing
 from tajo.connectors.zoom.api.scopes import missing
@@ -51,6 +52,14 @@ async def connect(services: Services) -> dict[str, Any]:
 def features(services: Services) -> list[str]:
     """The families that are read, as far as they are switched on."""
     return [name for name in READ if getattr(services.connector.sync, name)]
+
+
+def listed(config: Config, *, signed_in: bool) -> list[dict[str, str]]:
+    """The connectors, each configured, not configured or disabled; a user's sign-in needs no account id."""
+    zoom = config.connectors.zoom
+    ready = zoom.client_id and zoom.client_secret and (zoom.account_id or signed_in)
+    state = "disabled" if not zoom.enabled else "configured" if ready else "not configured"
+    return [{"connector": "zoom", "state": state}]
 
 
 async def status(database: Database) -> dict[str, Any]:

@@ -32,13 +32,15 @@ from tajo.core.errors import ContractError, CredentialError, RejectedError
 from tajo.core.facts import Instance, Kind, Registration, Session
 from tajo.core.recordings import Recorded
 from tajo.core.sightings import Sighting
-from tajo.store import facts, inbox, letters, recordings, sightings
+from tajo.store import facts, inbox, letters, recordings, sightings, signins
 from tajo.store.inbox import DUPLICATE, FAILED, HANDLED, IGNORED, QUARANTINED, Delivery
 from tajo.workflows import leaving
 from tajo.workflows.engine import FollowUp
 from tajo.workflows.recording import follow_up
 
 BATCH = 500
+FOREIGN = "of another account"  # than the configured one
+NO_EMAIL = "no usable e-mail: in review, no contact"
 
 
 @dataclass(slots=True)
@@ -82,7 +84,15 @@ def open_delivery(delivery: Delivery) -> Opened:
         return Opened(delivery, envelope, told, None, QUARANTINED, error.message)
     if event is None:
         return Opened(delivery, envelope, told, None, IGNORED, "not an event that Tajo handles")
-    return Opened(delivery, envelope, told, event, HANDLED)
+    return Opened(delivery, envelope, told, event, HANDLED, NO_EMAIL if _lacks_email(event) else "")
+
+
+def _lacks_email(event: Event) -> bool:
+    """Whether somebody registered with no address, or with what is none: known and counted, and never a contact.
+
+    An approval or a cancellation has only to say who is meant.
+    """
+    return isinstance(event, RegistrationTold) and event.detailed and not event.registration.email
 
 
 def drop_duplicates(opened: Sequence[Opened], known: dict[str, int]) -> None:
@@ -134,6 +144,17 @@ class Fold:
         if event is None or isinstance(event, Deauthorized) or self.removed_at is None:
             return False
         return event.at <= self.removed_at
+
+    def foreign_account(self, opened: Opened) -> str:
+        """The account that the delivery is of, where it is neither the configured one nor that of who signed in.
+
+        Every account that has installed the app signs with the same secret. A removal has a rule of its own.
+        """
+        told = opened.envelope.account_id[:64] if opened.envelope else ""
+        if not told or not self.account_id or told == self.account_id or isinstance(opened.event, Deauthorized):
+            return ""
+        signed_in = signins.known(self.connection)
+        return told if signed_in is None or signed_in.account_id not in ("", told) else ""
 
     def _then(self, follow: FollowUp, delivery: Delivery) -> None:
         """What follows, once however often it is told; a replay is a start of its own, named by its moment."""
@@ -313,6 +334,8 @@ def fold(
     for each in told:
         if folding.is_of_before(each.event):
             each.state, each.reason = IGNORED, leaving.REMOVED  # however late it comes
+        elif foreign := folding.foreign_account(each):
+            each.state, each.reason = IGNORED, f"{FOREIGN} ({foreign})"
     rest = [each for each in told if not isinstance(each.event, Deauthorized) and each.state != IGNORED]
     failed += _fold_those_that_can_be(folding, rest)
     for each, error in failed:

@@ -11,12 +11,12 @@ from typing import Any
 
 from tajo import logs
 from tajo.core.announce import Share
-from tajo.core.errors import ContractError, RejectedError, TajoError, TransientError
+from tajo.core.errors import ConfigError, ContractError, RejectedError, TajoError, TransientError
 from tajo.core.facts import Kind
 from tajo.core.outcome import Readiness
 from tajo.store import facts, letters, recordings, rosters
 from tajo.store.rosters import Held
-from tajo.workflows import delivering, finding, reading, telling
+from tajo.workflows import delivering, finding, followups, opt_ins, reading, telling
 from tajo.workflows.announcing import announce
 from tajo.workflows.engine import Durable, Engine, FollowUp, Steps, current_id, workflow
 from tajo.workflows.services import Services
@@ -144,6 +144,7 @@ def _failed(error: TajoError) -> Json:
         "error": type(error).__name__,
         "origin": error.origin or None,
         "exit": error.exit_code,
+        "why": error.message if isinstance(error, ConfigError) else None,
     }
 
 
@@ -179,10 +180,11 @@ async def _told(services: Services, kind: Kind, session_id: str, imports: list[i
     written = await delivering.see_through(services, imports)
     held = await _held(services, kind, session_id)
     emails = await services.database.read(rosters.emails_on, [each.key for each in held])
+    await opt_ins.ask(services, emails)
     emails = await delivering.as_wanted(services, emails)
     told = await telling.of_registrations(services, emails, held)
     sent = await announce(services, told.announcements, too_old=told.too_old)
-    return _numbers(written) | {"events": sent.json()}
+    return _numbers(written) | {"events": sent.json(), "mails": await followups.plan(services, held)}
 
 
 def _numbers(written: delivering.Report) -> Json:
@@ -266,7 +268,8 @@ async def _recorded(services: Services, kind: Kind, session_id: str, uuid: str) 
     written = await _with_link(services, held)
     told = await telling.of_recording(services, held, Share(chosen.share_url, chosen.passcode), chosen.told_at)
     sent = await announce(services, told.announcements, too_old=told.too_old)
-    return written | {"events": sent.json()}
+    kept = await followups.plan(services, [held], recorded={held.key: chosen.told_at})
+    return written | {"events": sent.json(), "mails": kept}
 
 
 LINKS = frozenset({"share_url", "passcode"})  # the fields that a recording changes
@@ -283,9 +286,10 @@ async def _with_link(services: Services, held: Held) -> dict[str, Any]:
 async def _written_and_told(services: Services, emails: set[str], held: Sequence[Held]) -> Json:
     """Contacts and lists first, then events: an automation finds the contact as it is to be."""
     written = await delivering.deliver_people(services, emails)
+    await opt_ins.ask(services, emails)
     told = await telling.of_sessions(services, emails, held, await telling.quiet(services))
     sent = await announce(services, told.announcements, too_old=told.too_old)
-    return _numbers(written) | {"events": sent.json()}
+    return _numbers(written) | {"events": sent.json(), "mails": await followups.plan(services, held)}
 
 
 async def _held(services: Services, kind: Kind, session_id: str) -> list[Held]:

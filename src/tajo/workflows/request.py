@@ -50,13 +50,13 @@ def read_request(
 ) -> Request:
     """The request as typed or passed. UsageError for what cannot be meant."""
     if meeting and webinar:
-        raise UsageError("--meeting and --webinar were both given", origin="sync", hint="give one of them")
+        raise UsageError("meeting and webinar were both given", origin="sync", hint="give one of them")
     reach = AS_FAR_AS_ZOOM_GOES if meeting or webinar else DEFAULT_SINCE
     first = _day(since, "since", now) if since is not None else (now - reach).date()
     last = _day(until, "until", now) if until is not None else now.date()
     if first > last:
         raise UsageError(
-            f"since ({first}) is after until ({last})", origin="sync", hint="give the earlier day as --since"
+            f"since ({first}) is after until ({last})", origin="sync", hint="give the earlier day as since"
         )
     if first > now.date():
         raise UsageError(f"since ({first}) is in the future", origin="sync", hint="coming webinars are always read")
@@ -80,7 +80,7 @@ def _day(value: str | date | datetime, name: str, now: datetime) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(
-            f"{value!r} is no day for --{name}", origin="sync", hint="write 2026-09-01, or 30d for thirty days ago"
+            f"{value!r} is no day for {name}", origin="sync", hint="write 2026-09-01, or 30d for thirty days ago"
         ) from None
 
 
@@ -174,9 +174,9 @@ async def follow(database: Database, run_id: str) -> dict[str, Any]:
     return await jobs.follow(database, await database.read(runs.load, run_id), progress=Counter())
 
 
-async def preview(services: Services, request: Request) -> dict[str, Any]:
+async def preview(services: Services, request: Request, *, run_id: str = "preview") -> dict[str, Any]:
     """What the request would write: the same code, without the writes. `services` stands on a copy: see `a_copy`."""
-    run = await services.database.write(runs.start, "preview", asdict(request), services.clock())
+    run = await services.database.write(runs.start, run_id, asdict(request), services.clock())
     summary: dict[str, Any] = await sync.dry_run(services, run.id)
     return summary
 

@@ -15,6 +15,11 @@ import sqlalchemy as sa
 from tajo.core.errors import TajoError
 from tajo.store.database import Database
 
+_HINTS = {
+    "sync": "wait until it has finished; two at once would do the same work twice",
+    "serve": "stop that one first; or let it run, and work beside it with `tajo worker --name second`, or only receive "
+    "with `tajo serve --no-worker` on another port",
+}  # every other role is a worker's name
 PATIENCE_S = 0.5  # whoever only looks whether a role is free holds it for a moment
 
 
@@ -88,5 +93,5 @@ def _busy(role: str, who: str) -> BusyError:
     return BusyError(
         f"another {role} is running{f' ({who})' if who else ''}",
         origin="database",
-        hint="wait until it has finished; two at once would do the same work twice",
+        hint=_HINTS.get(role, f"stop that one first, or give this one a name of its own: --name {role}2"),
     )

@@ -11,7 +11,7 @@ from tajo.core import engagement
 from tajo.core.contact import Entry, fold, is_withdrawn
 from tajo.core.engagement import Score
 from tajo.core.fields import Terms
-from tajo.store import ledger, letters, rosters
+from tajo.store import effects, ledger, letters, mails, rosters, suppressions
 from tajo.workflows.scoring import scores_of
 
 
@@ -19,7 +19,7 @@ def story(connection: sa.Connection, email: str, terms: Terms) -> dict[str, Any]
     """Everything known about an e-mail, as JSON; None for somebody nobody has heard of.
 
     Per session: registered when and from where, stays, minutes, outcome, and the score with its reasons. Then what was
-    written to Brevo and when, or why not.
+    written to Brevo and when, or why not, and the events that were sent about them.
     """
     lines = rosters.lines_of(connection, email)
     written = ledger.written(connection, email)
@@ -33,6 +33,12 @@ def story(connection: sa.Connection, email: str, terms: Terms) -> dict[str, Any]
         "sessions": [_session(line) | _engagement(line.entry, scores.get(line.entry.occurrence)) for line in lines],
         "written": _written(written),
         "why_not": _why_not(email, lines, written),
+        "events": effects.of_person(connection, email),
+        "mails": mails.of_person(connection, email),
+        "suppressed": [
+            {"reason": str(each.reason), "source": str(each.source), "at": each.at.isoformat()}
+            for each in suppressions.of_person(connection, email)
+        ],
         "dead_letters": [{"reason": each.reason, "remedy": each.remedy} for each in open_letters],
     }
 

@@ -16,7 +16,7 @@ from tajo import logs
 from tajo.core.errors import TajoError
 from tajo.store import budgets, heartbeats, inbox
 from tajo.store.database import Database
-from tajo.workflows import connecting, intake, live, sweep, sync  # noqa: F401 - the engine has to know all workflows
+from tajo.workflows import connecting, followups, intake, live, sweep, sync  # noqa: F401 - the engine has to know all workflows
 from tajo.workflows.announcing import release
 from tajo.workflows.engine import Engine, FollowUp
 from tajo.workflows.services import Services
@@ -26,6 +26,7 @@ MARKED_AT_ONCE = 50  # deliveries; meanwhile no new one can be kept, and its sen
 SWEEP = "sweep"  # the schedule's name
 HEARTBEAT = timedelta(seconds=10)
 TIDY = timedelta(hours=1)
+MAILS = timedelta(seconds=5)  # between looks for follow-ups that are due
 WORKFLOWS_KEPT = timedelta(days=7)  # ended ones, with their steps: for looking at
 
 
@@ -54,10 +55,16 @@ class Worker:
     async def run(self) -> None:
         """Drain, beat, and sweep once at start and then on schedule, until stopped."""
         await connecting.note_connected(self._services)
+        await followups.load(self._services)
         self._schedule()
         now = self._services.clock()
         await self.engine.begin(f"sweep:{now:%Y%m%dT%H%M%S}", sweep.sweep_workflow, now.isoformat(), None)
-        await asyncio.gather(self._every(HEARTBEAT, self._beat), self._every(TIDY, self._tidy), self.drain())
+        await asyncio.gather(
+            self._every(HEARTBEAT, self._beat),
+            self._every(TIDY, self._tidy),
+            self._every(MAILS, self._mails),
+            self.drain(),
+        )
 
     def _schedule(self) -> None:
         """In realtime mode nothing is scheduled, nor is what another mode had scheduled before."""
@@ -84,6 +91,11 @@ class Worker:
         await self._services.database.write(heartbeats.beat, self._name, self._services.clock())
         await anyio.to_thread.run_sync(self.engine.adopt)
         await release(self._services)
+
+    async def _mails(self) -> None:
+        """Start what sends follow-ups that are due."""
+        if self._services.config.follow_ups:
+            await followups.enqueue_due(self._services)
 
     async def _tidy(self) -> None:
         """What is past its retention goes."""
@@ -159,6 +171,10 @@ def _log(opened: Sequence[intake.Opened]) -> None:
         envelope, id_ = each.envelope, each.delivery.id
         event, uuid = (envelope.event, envelope.uuid) if envelope else (None, None)
         logs.say("webhook.handled", id=id_, webhook=event, uuid=uuid or None, state=each.state)
+        if each.state == inbox.QUARANTINED:
+            logs.say("webhook.quarantined", id=id_, why=each.reason)
+        if each.reason.startswith(intake.FOREIGN):
+            logs.say_seldom("webhook.foreign", id=id_, why=intake.FOREIGN)  # or the account id is not what it should be
         logs.say("webhook.body", id=id_, body=each.delivery.body)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from tajo.brevo.api import limits
 from tajo.brevo.api.calls import TolerantCall
 from tajo.brevo.api.contacts import ContactPage, contact_page
-from tajo.brevo.api.reading import Record, number, optional_number, record, records, text, texts
+from tajo.brevo.api.reading import Record, nothing, number, optional_number, record, records, text, texts
 from tajo.brevo.api.writing import address, moment, page_query, whole
 from tajo.http import Call
 
@@ -134,6 +134,26 @@ def contacts(
         query["modifiedSince"] = moment(modified_since)
     path = f"/contacts/lists/{int(list_id)}/contacts"
     return Call("GET", path, parse=contact_page, origin="brevo.lists.contacts", label=limits.CONTACTS, query=query)
+
+
+def add(list_id: int, emails: Sequence[str]) -> Call[None]:
+    """Put 1 to 150 contacts on a list, by e-mail; NotFound when there is no such list.
+
+    Who is on it already, or is no contact, stays as they are; Brevo answers 400 when nobody was put on it.
+    Source: https://developers.brevo.com/reference/add-contact-to-list
+    """
+    asked = tuple(dict.fromkeys(address(email, origin=ORIGIN) for email in emails))
+    if not 1 <= len(asked) <= MOST_AT_ONCE:
+        raise ValueError(f"{len(asked)} contacts at once: 1 to {MOST_AT_ONCE}")
+    return TolerantCall(
+        "POST",
+        f"/contacts/lists/{int(list_id)}/contacts/add",
+        parse=nothing,
+        origin="brevo.lists.add",
+        label=limits.CONTACTS,
+        body={"emails": list(asked)},
+        understands=_says_nobody_there,
+    )
 
 
 def remove(list_id: int, emails: Sequence[str]) -> Call[Removal]:

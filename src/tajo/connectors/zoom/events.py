@@ -111,6 +111,7 @@ class Envelope:
     uuid: str
     participant_uuid: str
     registrant_id: str
+    account_id: str  # "" where the body says none
     body: Fields
 
 
@@ -131,6 +132,7 @@ def open_envelope(body: bytes) -> Envelope:
         uuid=text(subject, "uuid"),
         participant_uuid=text(person, "participant_uuid"),
         registrant_id=ident(_part(subject, "registrant"), "id") or text(person, "registrant_id"),
+        account_id=text(payload, "account_id"),
         body=answer,
     )
 

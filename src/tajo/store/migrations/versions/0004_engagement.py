@@ -6,7 +6,7 @@ from alembic import op
 from tajo.store.tables import Moment
 
 revision = "0004"
-down_revision = "0001"
+down_revision = "0003"
 
 
 def upgrade() -> None:
