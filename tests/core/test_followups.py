@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from tajo.core.announce import Moment, Share
 from tajo.core.conditions import Condition, comparison
 from tajo.core.contact import Entry
+from tajo.core.engagement import Weights
 from tajo.core.facts import Kind
-from tajo.core.fields import FIELDS
-from tajo.core.followups import Rule, Window, due, is_too_late, meant, params
+from tajo.core.fields import FIELDS, Terms, question
+from tajo.core.followups import Rule, Window, due, in_terms, is_too_late, meant, params
 from tajo.core.outcome import Outcome, Readiness
 
 START = datetime(2026, 9, 1, 5, 0, tzinfo=UTC)  # 14:00 in Seoul
@@ -186,3 +187,14 @@ def test_parameters_stay_harmless_text_and_show_the_recording() -> None:
         "share_url": "https://zoom.example/rec",
         "passcode": "pw",
     }
+
+
+def test_a_score_in_a_rule_is_by_the_configured_weights() -> None:
+    """Half an hour of an hour, and gone early: 25 of 50 points by default, 50 where presence is all."""
+    half = entry(left=START + timedelta(minutes=30), present=timedelta(minutes=30))
+    asked = Condition(FIELDS["score"], (comparison(FIELDS["score"], ">= 50"),))
+    mine = rule(conditions=(asked,), params=(("score", FIELDS["score"]), ("size", question("Size"))))
+    alone = in_terms(mine, Terms(Weights(presence=100, to_the_end=0, polls=0, questions=0, repeat=0)))
+    assert (mails(mine, half), mails(alone, half)) == ([], ["p0@example.com"])
+    assert [name for name, _ in alone.params] == ["score", "size"]
+    assert in_terms(mine, Terms()) == mine

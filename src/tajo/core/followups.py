@@ -12,7 +12,7 @@ from tajo.core.conditions import Condition
 from tajo.core.contact import Entry, fold
 from tajo.core.engagement import left_early
 from tajo.core.facts import Kind
-from tajo.core.fields import Field, Value
+from tajo.core.fields import Field, Terms, Value, catalogue
 from tajo.core.mapping import clean
 from tajo.core.outcome import Outcome, Readiness
 
@@ -60,6 +60,16 @@ class Rule:
     to: frozenset[str] = frozenset()
     params: tuple[tuple[str, Field], ...] = ()
     campaign: Campaign | None = None
+
+
+def in_terms(rule: Rule, terms: Terms) -> Rule:
+    """The rule with every field as the configuration fills it: a score by its weights, not by the usual ones."""
+    known = catalogue(terms)
+    return replace(
+        rule,
+        conditions=tuple(replace(each, field=known.get(each.field.name, each.field)) for each in rule.conditions),
+        params=tuple((name, known.get(field.name, field)) for name, field in rule.params),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ TAG = "tajo"
 
 def rules(services: Services) -> list[Rule]:
     ready = frozenset(services.config.events.recording_ready)
-    return [each.rule(ready) for each in services.config.follow_ups]
+    return [followups.in_terms(each.rule(ready), services.terms) for each in services.config.follow_ups]
 
 
 async def load(services: Services) -> None:
