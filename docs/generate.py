@@ -168,8 +168,19 @@ def _first_line(documented: type) -> str:
 
 # --- what Zoom and Brevo ask for and allow ---
 
-FEATURES = {"participants": "meetings", "webinars": "webinars"}  # what is read by the API
-FEATURES_KO = {"participants": "회의", "webinars": "웨비나"}
+# What is read by the API; a sync does without the last two.
+FEATURES = {
+    "participants": "meetings",
+    "webinars": "webinars",
+    "recordings": "recordings (optional)",
+    "engagement": "polls and Q&A (optional)",
+}
+FEATURES_KO = {
+    "participants": "회의",
+    "webinars": "웨비나",
+    "recordings": "녹화(선택)",
+    "engagement": "설문과 Q&A(선택)",
+}
 
 
 def _scopes(head: Sequence[str], words: dict[str, str]) -> str:
