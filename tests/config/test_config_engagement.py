@@ -28,7 +28,7 @@ def refused(tmp_path: Path, text: str) -> str:
 def test_without_the_block_the_weights_are_the_usual_ones() -> None:
     """Those of the configuration and those of the core are the same."""
     assert terms_of(Config()).weights == Weights()
-    assert EngagementConfig().weights.model_dump() | {} == {
+    assert EngagementConfig().weights.model_dump() == {
         "presence": 50,
         "to_the_end": 10,
         "polls": 15,
@@ -38,7 +38,8 @@ def test_without_the_block_the_weights_are_the_usual_ones() -> None:
 
 
 def test_what_is_written_decides(tmp_path: Path) -> None:
-    text = "engagement:\n  weights: {presence: 60, repeat: 5}\n  enough: {polls: 4}\nevents: {recording_ready: [no_show]}\n"
+    text = "engagement:\n  weights: {presence: 60, repeat: 5}\n  enough: {polls: 4}\n"
+    text += "events: {recording_ready: [no_show]}\n"
     terms = terms_of(load(written(tmp_path, text), env={}))
     assert terms.weights == Weights(presence=60, repeat=5, enough_polls=4)
     assert terms.recording_for == {Outcome.NO_SHOW}

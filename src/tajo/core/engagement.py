@@ -17,7 +17,6 @@ from tajo.core.outcome import Outcome
 
 FORMULA = 1  # of `score`: another one is another version, whatever the weights
 RECENT = timedelta(days=90)
-WHOLE = 100
 
 
 @dataclass(frozen=True, slots=True)

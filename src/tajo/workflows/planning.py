@@ -104,6 +104,7 @@ def prepare(
     barred = _barred(connection, services, emails)
     held_back: dict[str, str] = {}
     left_out: set[str] = set()
+    mapping = services.mapping  # made anew each time that it is asked for
     for email in sorted(emails):
         contact = fold(email, found.get(email, ()))
         may = barred.consent.of(email)
@@ -114,7 +115,7 @@ def prepare(
             left_out |= {email} if contact.stands else set()
             wanted.append(Wanted(email, {}, frozenset(), withdrawn=True, listing=Listing.WITHOUT_CONSENT))
             continue
-        mapped = attributes(contact, services.mapping, schema.attributes)
+        mapped = attributes(contact, mapping, schema.attributes)
         unfit.update(mapped.refused)
         try:
             ContactWrite(email, mapped.attributes)

@@ -6,7 +6,7 @@ later sweeps, ever more rarely, and neither is an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -72,24 +72,22 @@ async def read_recordings(services: Services, run_id: str, wanted: list[list[str
     there = [each for each in known.values() if each.share_url] if sweep else []
     asked = [each for each in wanted if each[2] not in {one.uuid for one in there}]
     told = await bounded([partial(_ask, services, Kind(kind), id_, uuid) for kind, id_, uuid in asked], AT_ONCE)
-    fresh = [each for each in told if each is not None and each.share_url]
+    fresh = {each.uuid: each for each in told if each is not None and each.share_url}
+    sessions = {(Kind(kind), id_) for kind, id_, uuid in asked if uuid in fresh}
 
     def note(connection: Any) -> None:
-        people = _people(connection, fresh)
-        runs.add_people(connection, run_id, people)
+        runs.add_people(connection, run_id, _people(connection, sessions, fresh.keys()))
 
     await services.database.write(note)
     if sweep:
-        await _followed(services, [*there, *fresh])
+        await _followed(services, [*there, *fresh.values()])
     return {"read": len(fresh), "waiting": sum(each is not None and not each.share_url for each in told)}
 
 
-def _people(connection: Any, fresh: Iterable[Recorded]) -> set[str]:
-    """Everybody on the rosters of the sessions that these recordings are of."""
-    uuids = {each.uuid for each in fresh}
-    sessions = {(each.kind, each.session_id) for each in fresh}
+def _people(connection: Any, sessions: Collection[tuple[Kind, str]], uuids: Collection[str]) -> set[str]:
+    """Everybody on the rosters that these instances of these sessions belong to."""
     held = rosters.held(connection, sessions) if sessions else []
-    return rosters.emails_on(connection, [each.key for each in held if uuids.intersection(each.instances)])
+    return rosters.emails_on(connection, [each.key for each in held if not set(uuids).isdisjoint(each.instances)])
 
 
 async def _followed(services: Services, there: Iterable[Recorded]) -> None:
