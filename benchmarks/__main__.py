@@ -12,7 +12,7 @@ from benchmarks import results
 from benchmarks.report import Section, as_text
 
 SECTIONS = (
-    *("webinar", "backfill", "large", "roster", "startup", "comparison"),
+    *("webinar", "backfill", "large", "followups", "roster", "startup", "comparison"),
     *("live_receive", "live_registrations", "live_backlog", "live_outage", "live_kills"),
 )
 

@@ -115,12 +115,17 @@ def _gone_out(connection: sa.Connection, keys: Sequence[str]) -> set[str]:
 
 
 async def send(services: Services, shown: Sequence[Preview]) -> Json:
-    """Let the mails go out, now and on purpose: by the running service, else by this process. What became of them."""
-    asked = 0
+    """Let the mails go out, now and on purpose: by the running service, else by this process. What became of them.
+
+    Calls that a process left without an answer are seen to their end, also when nobody else is to get the mail.
+    """
+    asked = unanswered = 0
     for each in shown:
         free = [mail for mail in each.meant.mails if mail.email not in each.barred]
         asked += await services.database.write(mails.ask, free, services.clock())
-    if not asked or await at_work(services.database, services.clock()):
+        subject = _subject(each.rule, each.held)
+        unanswered += len(await services.database.read(mails.load, each.rule.name, subject, mails.SENDING))
+    if not (asked or unanswered) or await at_work(services.database, services.clock()):
         return {"asked": asked}
     report: Counter[str] = Counter()
     with role_lock(services.database, services.holder):
