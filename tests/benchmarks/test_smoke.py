@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def test_the_benchmarks_run() -> None:
-    """A sync and follow-ups against simulators of another process, rosters from invented rows, and the command line's start."""
+    """A sync and follow-ups against simulators of another process, invented rosters, and the command line's start."""
     command = [sys.executable, "-m", "benchmarks", "backfill", "followups", "roster", "startup", "--quick"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

@@ -120,12 +120,12 @@ class Trap:
 
 
 async def _read(receive: Any) -> bytes:
-    body = b""
+    parts: list[bytes] = []
     while True:
         message = await receive()
-        body += message.get("body", b"")
+        parts.append(message.get("body", b""))
         if not message.get("more_body"):
-            return body
+            return b"".join(parts)
 
 
 @dataclass

@@ -281,6 +281,23 @@ async def test_a_rule_is_previewed_cancelled_and_sent_on_purpose(
         assert await mailing.send(services, [again]) == {"asked": 0}
 
 
+async def test_sending_on_purpose_sees_a_dead_process_call_to_its_end(
+    mailer: Callable[..., Any], person: Callable[..., Any]
+) -> None:
+    """Everybody's mail was on its way when the process ended: nobody else waits, and the call is made again."""
+    async with mailer(person("a@example.com"), person("b@example.com")) as it:
+        await plan(it)
+        (held,) = await mailing.session(it.services, "9")
+        waiting = it.database.read_now(mails.load, "thanks", held.key, mails.WAITING)
+        claims = [(each.key, {"minutes": 40}) for each in waiting]
+        call = "0d7e2c6e-5a0f-4d0b-9a53-0c6f3f6b8a11"
+        it.database.write_now(partial(mails.claim, call=call, holder="gone", now=it.clock()), claims)
+        shown = await mailing.preview(it.services, mailing.rule_named(it.services, "thanks"), held)
+        assert shown.json()["would_get_it"] == 0
+        assert (await mailing.send(it.services, [shown]))["sent"] == 2
+        assert mailed(it) == ["a@example.com", "b@example.com"]
+
+
 ANNOUNCE = {
     "name": "announce",
     "when": "webinar.attended",
