@@ -60,7 +60,7 @@ def settings() -> str:
     return table(head, ((code(row.key), row.type, code(row.default), row.meaning) for row in rows()))
 
 
-KINDS_KO = {"text": "텍스트", "float": "숫자", "date": "날짜"}
+KINDS_KO = {"text": "텍스트", "float": "숫자", "date": "날짜", "boolean": "예/아니요"}
 SCOPES_KO = {Scope.PERSON: "사람", Scope.SESSION: "세션"}
 FIELDS_KO = {
     "email": "이메일 주소(소문자). Brevo에서 연락처를 구분하는 기준입니다.",
@@ -88,6 +88,14 @@ FIELDS_KO = {
     "registration_source": "등록에 쓰인 추적 소스의 이름(웨비나만).",
     "registered_at": "등록한 시각. 쓰는 방식은 join_time과 같습니다.",
     "join_url": "그 사람만의 참가 링크.",
+    "join_delay_minutes": "세션 시작부터 첫 입장까지의 분(반올림).",
+    "left_early": "세션의 80 % 전에 마지막으로 나갔는지.",
+    "polls_answered": "답한 설문 질문 수.",
+    "questions_asked": "Q&A에서 한 질문 수.",
+    "sessions_attended_90d": "해당 세션까지 90일 동안 참석한 세션 수(그 세션 포함).",
+    "score": "참여 점수 0–100. `engagement` 참고.",
+    "share_url": "세션 녹화 링크. `events.recording_ready`의 결과인 사람에게만.",
+    "passcode": "세션 녹화 비밀번호. 같은 사람에게만.",
 }
 
 
@@ -160,8 +168,19 @@ def _first_line(documented: type) -> str:
 
 # --- what Zoom and Brevo ask for and allow ---
 
-FEATURES = {"participants": "meetings", "webinars": "webinars"}  # what is read by the API
-FEATURES_KO = {"participants": "회의", "webinars": "웨비나"}
+# What is read by the API; a sync does without the last two.
+FEATURES = {
+    "participants": "meetings",
+    "webinars": "webinars",
+    "recordings": "recordings (optional)",
+    "engagement": "polls and Q&A (optional)",
+}
+FEATURES_KO = {
+    "participants": "회의",
+    "webinars": "웨비나",
+    "recordings": "녹화(선택)",
+    "engagement": "설문과 Q&A(선택)",
+}
 
 
 def _scopes(head: Sequence[str], words: dict[str, str]) -> str:

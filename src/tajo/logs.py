@@ -34,6 +34,7 @@ EVENTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "service.listening": (INFO, ("address",)),
     "service.stopped": (INFO, ("role",)),
     "service.crashed": (ERROR, ("role", "error", "where")),
+    "start.unverified": (WARNING, _ERROR),
     "sweep.done": (INFO, _RUN),
     "sweep.stopped": (WARNING, ("run", *_ERROR)),
     "sync.done": (INFO, _RUN),

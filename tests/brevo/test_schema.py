@@ -88,6 +88,7 @@ def test_attributes_that_are_not_there_are_named() -> None:
         ("join_time", {"date", "text"}),
         ("topic", {"text", "category"}),
         ("attendance_status", {"text", "category"}),
+        ("left_early", {"boolean", "text"}),
         ('question: "How come?"', {"text", "category", "multiple-choice", "boolean", "date", "float"}),
     ],
 )

@@ -198,3 +198,22 @@ def test_a_switched_off_family_needs_no_scope_of_its_own(desk: Any) -> None:
     assert here.tajo("check").code == 4
     here.configure(**{"connectors.zoom.sync": {"participants": True, "webinars": False, "recordings": True}})
     assert here.tajo("check").code == 0
+
+
+def test_a_feature_whose_scope_is_missing_is_off_and_nothing_fails(desk: Any) -> None:
+    """Polls, Q&A and recordings are worth having, and a sync does without: of families that are read, each is named."""
+    here = desk()
+    wanted = ("list_poll_results", "past_qa", "list_past_polls", "list_recording_files")
+    here.zoom.scopes = {scope for scope in here.zoom.scopes if not any(name in scope for name in wanted)}
+
+    def off() -> list[str]:
+        ran = here.tajo("check", "--json")
+        assert ran.code == 0
+        return [each["text"] for each in ran.json if each["text"].startswith("feature off: ")]
+
+    assert len(off()) == 5
+    assert any("recordings are known by webhooks only" in each for each in off())
+    here.configure(**{"connectors.zoom.sync": {"participants": False, "webinars": True, "recordings": False}})
+    assert len(off()) == 2
+    assert all("webinars" in each for each in off())
+    assert here.tajo("sync", "zoom").code == 0

@@ -42,8 +42,8 @@ def test_an_unknown_key_names_the_nearest_right_one(refusal: Refusal, text: str,
             "2: zoom is no setting here, did you mean connectors.zoom? — indent it under the key it belongs to",
         ),
         (
-            "nonsense:",
-            "1: nonsense is no setting — remove the line, or see the reference of settings for what there is",
+            "gibberish:",
+            "1: gibberish is no setting — remove the line, or see the reference of settings for what there is",
         ),
     ],
 )

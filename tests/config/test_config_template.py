@@ -50,6 +50,11 @@ def test_the_template_has_every_setting(tmp_path: Path) -> None:
         "connectors.zoom.webhook.verification_token",  # legacy
         "connectors.zoom.lists.webinar_no_shows",  # named in a comment: a line would have no value
         "connectors.zoom.lists.meeting_registrants",
+        "consent.question",  # shown as an example: to have the block at all changes what happens
+        "consent.yes",
+        "consent.on_missing",
+        "consent.double_opt_in.template",
+        "consent.double_opt_in.redirect_url",
     }
 
 
@@ -117,4 +122,5 @@ def test_the_reference_shows_defaults_as_one_writes_them() -> None:
     assert table["server.port"] == ("whole number", "8000")
     assert table["brevo.api_key"] == ("secret", "")
     assert table["connectors.zoom.lists.webinar_attendees"] == ("list id or name", "")
+    assert table["consent.yes"] == ("list of text", "[Yes, 예]")
     assert table["connectors.zoom.enabled"] == ("true or false", "true")

@@ -8,16 +8,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tajo.core.contact import Contact, Entry, fold
+from tajo.core.engagement import Weights
 from tajo.core.facts import Kind
-from tajo.core.fields import FIELDS, Scope, question
+from tajo.core.fields import FIELDS, Scope, Terms, catalogue, question
 from tajo.core.outcome import Outcome, Readiness
+from tajo.core.recordings import Recorded
 
 TWO = datetime(2026, 9, 1, 14, 0, tzinfo=UTC)
 CATALOGUE = [
     "email", "name", "first_name", "last_name", "join_time", "leave_time", "duration", "duration_minutes",
     "attended_percent", "join_count", "topic", "session_id", "session_uuid", "session_start", "host_email",
     "webinar_title", "attendance_status", "registration_source", "registered_at", "join_url", "phone", "org",
-    "job_title", "country", "sessions_attended",
+    "job_title", "country", "sessions_attended", "join_delay_minutes", "left_early", "polls_answered",
+    "questions_asked", "sessions_attended_90d", "score", "share_url", "passcode",
 ]  # fmt: skip
 PERSON = {
     "email", "name", "first_name", "last_name", "webinar_title", "phone", "org", "job_title", "country",
@@ -52,6 +55,11 @@ FULL = Entry(
     job_title="Baker",
     country="KR",
     answers=(("How did you hear?", "Friend"),),
+    began=TWO,
+    late_at=TWO + timedelta(minutes=52),
+    polls_answered=1,
+    questions_asked=1,
+    recording=Recorded("u", "97871060099", Kind.WEBINAR, "Autumn", "https://zoom.example/s", "pw", 61, False, TWO),
 )
 EXPECTED: dict[str, object] = {
     "email": "kim@mail.example",
@@ -79,6 +87,14 @@ EXPECTED: dict[str, object] = {
     "job_title": "Baker",
     "country": "KR",
     "sessions_attended": 1,
+    "join_delay_minutes": 2,
+    "left_early": False,
+    "polls_answered": 1,
+    "questions_asked": 1,
+    "sessions_attended_90d": 1,
+    "score": 68,  # 40 for 80 % of it, 10 to the end, 8 for one poll of two, 10 for a question
+    "share_url": "https://zoom.example/s",
+    "passcode": "pw",
 }
 ZEROES = ("duration", "duration_minutes", "attended_percent", "join_count", "sessions_attended")
 
@@ -124,7 +140,7 @@ def test_every_field_has_its_value_for_somebody_of_whom_all_is_known(name: str) 
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_the_value_is_of_the_declared_type(name: str) -> None:
-    types = {"text": str, "float": int | float, "date": datetime}
+    types = {"text": str, "float": int | float, "date": datetime, "boolean": bool}
     assert isinstance(value(name, FULL), types[FIELDS[name].type])  # type: ignore[arg-type]
 
 
@@ -216,3 +232,34 @@ def test_a_question_is_read_by_its_title() -> None:
     assert field.scope is Scope.PERSON
     assert question("Budget").read(contact(FULL)) == ""
     assert question("Budget").name == 'question: "Budget"'
+
+
+def test_the_weights_of_the_configuration_make_the_score() -> None:
+    alone = Terms(Weights(presence=100, to_the_end=0, polls=0, questions=0, repeat=0))
+    assert catalogue(alone)["score"].read(contact(FULL)) == 80
+
+
+def test_earlier_visits_of_the_90_days_before_count() -> None:
+    """Three are enough for 15 points more; the one of 91 days ago is none of them."""
+    days = [replace(FULL, occurrence=str(day), start=TWO - timedelta(days=day)) for day in (10, 20, 90, 91)]
+    assert value("score", FULL, *days) == 68 + 15
+    assert value("sessions_attended_90d", FULL, *days) == 4
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_a_recording_is_for_the_outcomes_that_are_configured(outcome: Outcome) -> None:
+    entry = replace(FULL, outcome=outcome, readiness=READY[outcome])
+    usual = (Outcome.ATTENDED, Outcome.NO_SHOW, Outcome.UNKNOWN)
+    assert value("share_url", entry) == ("https://zoom.example/s" if outcome in usual else "")
+    absentees = catalogue(Terms(recording_for=frozenset({Outcome.NO_SHOW})))
+    assert bool(absentees["passcode"].read(contact(entry))) == (outcome is Outcome.NO_SHOW)
+
+
+def test_a_session_without_a_recording_clears_the_link_of_the_one_before() -> None:
+    newer = replace(FULL, occurrence="newer", start=TWO + timedelta(days=7), recording=None)
+    assert (value("share_url", FULL, newer), value("passcode", FULL, newer)) == ("", "")
+
+
+def test_terms_change_no_names_and_no_types() -> None:
+    other = catalogue(Terms(Weights(presence=100), frozenset()))
+    assert [(each.name, each.type) for each in other.values()] == [(each.name, each.type) for each in FIELDS.values()]

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from tajo.core.announce import Moment, Share
 from tajo.core.conditions import Condition, comparison
 from tajo.core.contact import Entry
+from tajo.core.engagement import Weights
 from tajo.core.facts import Kind
-from tajo.core.fields import FIELDS
-from tajo.core.followups import Rule, Window, due, is_too_late, left_early, meant, params
+from tajo.core.fields import FIELDS, Terms, question
+from tajo.core.followups import Rule, Window, due, in_terms, is_too_late, meant, params
 from tajo.core.outcome import Outcome, Readiness
 
 START = datetime(2026, 9, 1, 5, 0, tzinfo=UTC)  # 14:00 in Seoul
@@ -44,6 +45,7 @@ def entry(outcome: Outcome = Outcome.ATTENDED, **more: Any) -> Entry:
         "ended_at": ENDED,
         "joined": START if came else None,
         "left": ENDED if came else None,
+        "late_at": START + timedelta(minutes=48),
         "present": timedelta(hours=1) if came else timedelta(),
         "joins": int(came),
         "registered_at": START - timedelta(days=3),
@@ -87,7 +89,6 @@ def test_conditions_all_have_to_hold_and_read_the_session_that_the_mail_is_about
 def test_whoever_left_early_is_an_attendee_among_them() -> None:
     early = entry(left=START + timedelta(minutes=47))
     late = entry(left=START + timedelta(minutes=48))
-    assert (left_early(early), left_early(late), left_early(entry(Outcome.NO_SHOW))) == (True, False, False)
     replay = replace(rule(Moment.RECORDING_READY), kind=None, to=frozenset({"no_show", "left_early"}))
     assert mails(replay, early, late, entry(Outcome.NO_SHOW), recorded_at=ENDED) == ["p0@example.com", "p2@example.com"]
     assert mails(replay, early) == []  # no recording yet
@@ -186,3 +187,14 @@ def test_parameters_stay_harmless_text_and_show_the_recording() -> None:
         "share_url": "https://zoom.example/rec",
         "passcode": "pw",
     }
+
+
+def test_a_score_in_a_rule_is_by_the_configured_weights() -> None:
+    """Half an hour of an hour, and gone early: 25 of 50 points by default, 50 where presence is all."""
+    half = entry(left=START + timedelta(minutes=30), present=timedelta(minutes=30))
+    asked = Condition(FIELDS["score"], (comparison(FIELDS["score"], ">= 50"),))
+    mine = rule(conditions=(asked,), params=(("score", FIELDS["score"]), ("size", question("Size"))))
+    alone = in_terms(mine, Terms(Weights(presence=100, to_the_end=0, polls=0, questions=0, repeat=0)))
+    assert (mails(mine, half), mails(alone, half)) == ([], ["p0@example.com"])
+    assert [name for name, _ in alone.params] == ["score", "size"]
+    assert in_terms(mine, Terms()) == mine

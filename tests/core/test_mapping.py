@@ -497,3 +497,20 @@ def test_nothing_is_written_about_whom_only_excluded_entries_are_left() -> None:
         fold(KIM, [replace(WEBINAR, excluded="panelist")]), topic="text", duration="float", sessions_attended="float"
     )
     assert found.attributes == {}
+
+
+# --- yes or no of a session
+
+
+def test_leaving_early_is_yes_or_no_in_either_type() -> None:
+    """14:30 is before 80 % of the session, 14:50 is after it."""
+    early = replace(WEBINAR, late_at=LATE + timedelta(minutes=48))
+    late = replace(early, left=LATE + timedelta(minutes=50))
+    for entry, as_boolean, as_text in ((early, True, "yes"), (late, False, "no")):
+        assert mapped(fold(KIM, [entry]), left_early="boolean").attributes == {"LEFT_EARLY": as_boolean}
+        assert mapped(fold(KIM, [entry]), left_early="text").attributes == {"LEFT_EARLY": as_text}
+
+
+def test_who_has_not_been_there_has_left_nothing_behind() -> None:
+    assert mapped(fold(KIM, [COMING]), left_early="boolean").attributes == {"LEFT_EARLY": False}
+    assert mapped(fold(KIM, [COMING]), left_early="text").attributes == {"LEFT_EARLY": ""}

@@ -10,7 +10,18 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tajo.core.facts import Instance, Kind, Registration, Role, Scheduled, Session, Status, Stay
+from tajo.core.facts import (
+    Instance,
+    Interaction,
+    Kind,
+    Registration,
+    Respondent,
+    Role,
+    Scheduled,
+    Session,
+    Status,
+    Stay,
+)
 from tajo.core.outcome import Reading
 from tajo.store import facts
 from tajo.store.database import Database
@@ -298,3 +309,20 @@ def test_thousands_of_registrants_are_stored(sqlite_database: Database) -> None:
     save(sqlite_database, listed, [""])
     counted = sa.select(sa.func.count()).select_from(registrations)
     assert sqlite_database.read_now(lambda c: c.execute(counted).scalar_one()) == 4_000
+
+
+# --- who answered and asked
+
+
+def test_each_reading_of_polls_replaces_those_of_its_instance_and_kind(database: Database) -> None:
+    poll, question = Interaction.POLL, Interaction.QUESTION
+    first = [Respondent("u", poll, 2, "김", "kim@x.kr"), Respondent("u", poll, 1, "Anonymous Attendee")]
+    asked = [Respondent("u", question, 1, "이", "lee@x.kr")]
+    other = [Respondent("v", poll, 5, "박", "park@x.kr")]
+    for uuid, what, found in (("u", poll, first), ("u", question, asked), ("v", poll, other)):
+        database.write_now(facts.save_respondents, uuid, what, found)
+    assert database.read_now(facts.load_respondents, ["u"]) == first + asked
+    database.write_now(facts.save_respondents, "u", poll, first[:1])
+    assert database.read_now(facts.load_respondents, ["v", "u"]) == first[:1] + asked + other
+    database.write_now(facts.save_respondents, "u", poll, [])
+    assert database.read_now(facts.load_respondents, ["u"]) == asked

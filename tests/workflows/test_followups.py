@@ -426,7 +426,8 @@ async def test_why_tells_a_persons_mails_and_why_there_is_none(
         await plan(it)
         await send(it)
         lines = {
-            who: "\n".join(narrate(it.database.read_now(story, f"{who}@example.com") or {})) for who in ("a", "b", "c")
+            who: "\n".join(narrate(it.database.read_now(story, f"{who}@example.com", it.services.terms) or {}))
+            for who in ("a", "b", "c")
         }
         assert "mail thanks about webinar:9:20261124T0430Z: sent" in lines["a"]
         assert "suppressed" in lines["b"]

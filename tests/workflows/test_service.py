@@ -128,6 +128,7 @@ def service(config: Callable[..., Any]) -> Callable[..., Any]:
         settings: dict[str, Any] | None = None,
         follow_ups: Sequence[dict[str, Any]] = (),
         tier: Any = "general",
+        links: bool = False,
         **webinar: Any,
     ) -> AsyncIterator[Service]:
         now = now or datetime.now(UTC).replace(microsecond=0)
@@ -140,6 +141,11 @@ def service(config: Callable[..., Any]) -> Callable[..., Any]:
         for attribute in ("MEETING_JOIN_DATE", "MEETING_DURATION", "WEBINAR_NAME", "ATTENDANCE_STATUS", "UTM_SOURCE"):
             kind = {"MEETING_JOIN_DATE": "date", "MEETING_DURATION": "float"}.get(attribute, "text")
             brevo.add_attribute(attribute, kind)
+        mapping = {"first_name": "FIRSTNAME", "attendance_status": "ATTENDANCE_STATUS"}
+        if links:
+            mapping |= {"share_url": "RECORDING", "passcode": "RECORDING_CODE"}
+            for attribute in ("RECORDING", "RECORDING_CODE"):
+                brevo.add_attribute(attribute, "text")
         settings_ = config(
             zoom={
                 "account_id": zoom.account_id,
@@ -153,8 +159,9 @@ def service(config: Callable[..., Any]) -> Callable[..., Any]:
                 **(settings or {}),
             },
             brevo={"api_url": "http://127.0.0.1/v3", "tier": tier},
-            events={"operator": OPERATOR},
+            events={"operator": OPERATOR, **({"recording_ready": ["attended", "unknown"]} if links else {})},
             follow_ups=list(follow_ups),
+            **({"field_mapping": mapping} if links else {}),
             database_url=database.url.render_as_string(hide_password=False),
         )
         box = Inbox(app.open_inbox(settings_))
@@ -375,6 +382,35 @@ def kept(database: Database, it: Service) -> Any:
         database.read_now(rosters.entries_of, sorted(str(person.email) for person in it.live.truth.people)),
         database.read_now(rosters.held, [session]),
     )
+
+
+async def test_a_recording_that_no_webhook_told_of_is_found_by_the_sweep(
+    service: Callable[..., Any], sqlite_database: Database, tmp_path: Path
+) -> None:
+    """Those who came are told once and have its link, those who did not have neither; a newer link only replaces it."""
+    async with service(sqlite_database, tmp_path, started=False, links=True) as it:
+        it.afterwards()
+        task = asyncio.create_task(it.worker.run())
+        try:
+            await it.until(lambda: OPERATOR in it.sent("zoom_recording_ready") and it.swept())
+            assert it.sent("zoom_recording_ready") == sorted([*it.attended(), OPERATOR])
+            links = {email: it.brevo.contacts[email].attributes for email in it.attended()}
+            assert all(each["RECORDING"].startswith("https://") for each in links.values())
+            assert {each["RECORDING_CODE"] for each in links.values()} == {"a1B2c3"}
+            assert not any(it.brevo.contacts[email].attributes.get("RECORDING") for email in it.absent())
+
+            first = {each["RECORDING"] for each in links.values()}
+            (completed,) = (each for each in it.events if each.name == "recording.completed")
+            again = {**completed.body, "event_ts": int(it.clock().timestamp() * 1000) + 1000}
+            await it.told([completed._replace(body=again)])
+            await it.until(
+                lambda: first.isdisjoint(it.brevo.contacts[e].attributes["RECORDING"] for e in it.attended())
+            )
+            await it.until(it.quiet)
+            assert it.sent("zoom_recording_ready") == sorted([*it.attended(), OPERATOR])
+        finally:
+            it.worker.stop.set()
+            await asyncio.wait_for(task, 20)
 
 
 async def test_what_webhooks_missed_is_found_by_the_sweep_and_counted(

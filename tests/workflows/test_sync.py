@@ -142,12 +142,17 @@ async def end_to_end(b: Any, world: World) -> None:
         fresh = next(s for s in world.sessions.values() if s.topic == "오늘의 웨비나")
         leaver = next(p.email for p in world.truth_of(fresh.id)[0].people if p.outcome == "attended" and not p.staff)
         b.brevo.unsubscribe(leaver)
+        before = set(b.brevo.contacts[leaver].list_ids)
         b.clock.forward(minutes=10)
         second = await sync()
         assert (second["settling"], second["created"], second["changed"] > 0) == (0, 0, True)
         assert differences(world, b.database) == []
-        assert known_contacts(b.brevo) == true_contacts(world)
+        expected = true_contacts(world)
+        *truth, lists = expected[leaver]
+        expected[leaver] = (*truth, lists & before)  # who unsubscribed joins no list any more
+        assert known_contacts(b.brevo) == expected
         assert b.brevo.contacts[leaver].attributes["ATTENDANCE_STATUS"] == "attended"
+        assert second["held_back"] == {"suppressed: blocklisted in Brevo": 1}
 
         b.brevo.calls.clear()
         third = await sync()

@@ -11,7 +11,7 @@ from tajo.brevo.api.contacts import ContactWrite
 from tajo.brevo.api.errors import Clash, NotFound
 from tajo.core.errors import RejectedError
 from tajo.core.mapping import PHONE_ATTRIBUTES, Attribute
-from tajo.core.plan import Change, Delivered, Operation
+from tajo.core.plan import Change, Delivered, Listing, Operation
 
 FEW = 20  # up to so many people are written one by one, more by import
 
@@ -28,6 +28,7 @@ async def write(brevo: BrevoClient, operation: Operation, before: Delivered | No
     """Write one contact. RejectedError when Brevo takes nothing of it.
 
     A phone number or another identifier that clashes, or that Brevo calls invalid, is left out and the rest written.
+    Who is suppressed is only ever updated, NotFound where there is no contact: a new one would be subscribed.
     """
     wanted = _attributes(operation)
     lost: list[tuple[str, str]] = []
@@ -35,7 +36,7 @@ async def write(brevo: BrevoClient, operation: Operation, before: Delivered | No
         try:
             await _send(brevo, operation, wanted)
         except NotFound:
-            if operation.change is not Change.CHANGED:
+            if operation.change is not Change.CHANGED or operation.listing is Listing.SUPPRESSED:
                 raise
             # Deleted in Brevo meanwhile: created again, with all that we know.
             operation = _anew(operation, before)
@@ -66,13 +67,15 @@ def _culprits(error: RejectedError, wanted: Collection[str]) -> set[str]:
 def _anew(operation: Operation, before: Delivered | None) -> Operation:
     attributes = {**(before.attributes if before else {}), **operation.attributes}
     lists = operation.join | ((before.lists if before else frozenset()) - operation.leave)
-    return Operation(operation.email, Change.CREATED, attributes, join=lists)
+    if operation.listing is not Listing.ALLOWED:
+        lists = frozenset()
+    return Operation(operation.email, Change.CREATED, attributes, join=lists, listing=operation.listing)
 
 
 async def _send(brevo: BrevoClient, operation: Operation, wanted: Mapping[str, Attribute]) -> None:
-    """Update whom we wrote before, in the generous bucket; create the others."""
+    """Update whom we wrote before, in the generous bucket, and who is suppressed; create the others."""
     write_ = ContactWrite(operation.email, wanted, tuple(sorted(operation.join)))
-    if operation.change is Change.CHANGED:
+    if operation.change is Change.CHANGED or operation.listing is Listing.SUPPRESSED:
         await brevo.send(contacts.update(write_, unlink_list_ids=sorted(operation.leave)))
     else:
         await brevo.send(contacts.upsert(write_))

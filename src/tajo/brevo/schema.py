@@ -19,6 +19,7 @@ FITTING: Mapping[str, frozenset[str]] = {
     "text": frozenset({"text", "category", "multiple-choice", "boolean", "date", "float"}),
     "float": frozenset({"float", "text"}),
     "date": frozenset({"date", "text"}),
+    "boolean": frozenset({"boolean", "text"}),
 }
 # what only an answer that a person gave can honestly fill
 ONLY_ANSWERS = frozenset({"boolean", "date", "float", "multiple-choice"})
@@ -93,10 +94,11 @@ async def create_attributes(brevo: BrevoClient, wanted: Iterable[tuple[Field, st
     return created
 
 
+_KINDS: Mapping[str, attributes.Kind] = {"float": "float", "date": "date", "boolean": "boolean"}
+
+
 def _kind(field: Field) -> attributes.Kind:
-    if field.type == "float":
-        return "float"
-    return "date" if field.type == "date" else "text"
+    return _KINDS.get(field.type, "text")
 
 
 async def create_list(brevo: BrevoClient, name: str) -> int:

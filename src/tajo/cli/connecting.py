@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FEATURES = {
     "participants": "meetings and who came (sync.participants)",
     "webinars": "webinars (sync.webinars)",
+    "recordings": "recordings (sync.recordings; nothing else breaks without)",
+    "engagement": "polls and Q&A (nothing else breaks without)",
     "webhooks": "webhooks (tajo serve)",
 }
 

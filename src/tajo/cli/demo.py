@@ -151,11 +151,12 @@ class Demo:
     def _stories(self, database: Any) -> None:
         """Three people worth explaining: who came back, who never came, whose rows nobody could tell apart."""
         from tajo.cli.why import narrate
+        from tajo.core.fields import Terms
         from tajo.workflows.stories import story
 
         _heading("Three stories (`tajo why EMAIL`)")
         for email in database.read_now(_worth_telling):
-            told = database.read_now(story, email)
+            told = database.read_now(story, email, Terms())
             for line in narrate(told):
                 click.echo(plain(line))
 

@@ -154,6 +154,7 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
     ]
     said += [f"{label}: {summary[name]} ({text})" for name, label, text in COUNTS if summary.get(name)]
     said += [f"field left out: {what} ({count} people)" for what, count in summary["lost_fields"].items()]
+    said += [f"held back: {why} ({count} people)" for why, count in summary.get("held_back", {}).items()]
     said += [plain(text) for text in (*summary["notes"], *summary["problems"])]
     return said
 
@@ -166,6 +167,7 @@ def plan_table(writes: list[Mapping[str, Any]], limit: int = 50) -> Table:
     for write in writes[:limit]:
         values = ", ".join(f"{name}={value}" for name, value in write.get("attributes", {}).items())
         lists = [f"+ {name}" for name in write.get("join", [])] + [f"- {name}" for name in write.get("leave", [])]
+        lists += [write["held_back"]] if "held_back" in write else []
         cells = (write["change"], write["email"], values or write.get("why", ""), ", ".join(lists))
         table.add_row(*(escape(plain(str(cell))) for cell in cells))
     return table

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("tajo.cli.events", "List, show and replay received webhooks."),
     "follow-ups": ("tajo.cli.followups", "List, preview, cancel and send mails that follow a session."),
     "keys": ("tajo.cli.keys", "Show and replace the keys that stored tokens are encrypted with."),
+    "engagement": ("tajo.cli.engagement", "Show a session's funnel, and score history anew."),
     "connectors": ("tajo.cli.connectors", "Connect, list, inspect and disconnect connectors."),
     "why": ("tajo.cli.why", "Tell one person's story: registered, came, written, or why not."),
 }

@@ -26,14 +26,16 @@ def command(email: str, config_path: Path | None, as_json: bool, no_input: bool)
     """Tell one person's story: registered, came, written to Brevo, or why not."""
     del no_input
     from tajo import app
+    from tajo.workflows.services import terms_of
     from tajo.workflows.stories import story
 
     email = email.encode(errors="replace").decode()  # bytes that are no text are nobody's address
-    database = app.database_if_any(read_config(config_path, optional=True))
+    config = read_config(config_path, optional=True)
+    database = app.database_if_any(config)
     told = None
     if database is not None:
         try:
-            told = database.read_now(story, email.strip().lower())
+            told = database.read_now(story, email.strip().lower(), terms_of(config))
         finally:
             database.close()
     if told is None:
@@ -85,9 +87,21 @@ def _session(each: dict[str, Any]) -> list[str]:
     stays = ", ".join(f"{_clock(join)}–{_clock(leave)}" for join, leave in each["stays"])
     if stays:
         minutes, held = each["present_s"] / 60, each["held_s"] / 60
-        lines.append(f"    was there {stays}: {minutes:.1f} of {held:.1f} min, {each['joins']} join(s)")
+        lines.append(f"    was there {stays}: {minutes:.1f} of {held:.1f} min, {each['joins']} join(s){_did(each)}")
+    if score := each["score"]:
+        parts = ", ".join(f"{word} {points} of {most}" for word, points, most in score["reasons"])
+        lines.append(f"    score {score['value']}: {parts} (version {score['version']})")
     excluded = f", left out as {each['excluded']}" if each["excluded"] else ""
     return [*lines, f"    outcome: {each['outcome']}{excluded}"]
+
+
+def _did(each: dict[str, Any]) -> str:
+    """What somebody did beside being there."""
+    said = ", left early" if each["left_early"] else ""
+    for name, one, many in (("polls_answered", "poll", "polls"), ("questions_asked", "question", "questions")):
+        if count := each[name]:
+            said += f", {count} {one if count == 1 else many} {name.partition('_')[2]}"
+    return said
 
 
 def _time(text: str) -> str:

@@ -9,6 +9,8 @@ from typing import Literal
 from pydantic import BaseModel, Field, PrivateAttr
 
 from tajo.brevo.config import BrevoConfig
+from tajo.config.consent import ConsentConfig
+from tajo.config.engagement import EngagementConfig
 from tajo.config.followups import FollowUps
 from tajo.config.mapping import FieldMapping, Mapped
 from tajo.config.problems import InvalidConfigError
@@ -97,7 +99,11 @@ class Config(Part):
     )
     brevo: BrevoConfig = Field(default=BrevoConfig(), description="The Brevo account that is written to.")
     follow_ups: FollowUps = Field(default=(), description="Mails that go out after a session: see docs/follow-ups.md.")
+    consent: ConsentConfig | None = Field(
+        default=None, description="Who agreed to marketing mail; without it everybody goes on the lists."
+    )
     events: EventsConfig = Field(default=EventsConfig(), description="Events for Brevo's automations.")
+    engagement: EngagementConfig = Field(default=EngagementConfig(), description="How the score is made.")
     database_url: Database = Field(
         default=DatabaseUrl("sqlite:///tajo.db"),
         description="Where everything is kept: a SQLite file (received webhooks in a second file beside it), "

@@ -69,6 +69,8 @@ def _default(name: str, info: FieldInfo, above: str) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(str, value))}]"
     if isinstance(value, timedelta):
         return format_duration(value)
     return str(value)

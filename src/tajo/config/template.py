@@ -99,6 +99,16 @@ brevo:
   #tier: general
   #api_url: https://api.brevo.com/v3
 
+# Consent to marketing mail; without such a block everybody goes on the lists: see docs/consent.md. (마케팅 수신 동의)
+# question: the title of the registration question; yes: the answers that mean yes, every other one means no.
+# on_missing, for people without an answer: contact_only (no list, no mail), skip (nothing is written),
+# double_opt_in (Brevo asks by mail) or transactional_only (no list, but follow-up mails).
+# consent:
+#   question: "May we send you news by e-mail?"
+#   yes: ["Yes", "예"]
+#   on_missing: contact_only
+#   double_opt_in: {template: 12, redirect_url: https://example.com/thanks}
+
 # Brevo events and mails go out only for sessions that ended at most this long ago. (이벤트 유효 시간)
 # operator: a contact of your own, such as ops@example.com, that also gets "started", "ended" and "recording_ready".
 # recording_ready: with which outcomes people get zoom_recording_ready.
@@ -114,6 +124,20 @@ brevo:
 #     if: {attended_percent: ">= 50"}
 #     wait: 2h
 #     send: {template: 12, params: {minutes: duration_minutes}}
+
+# The score, 0 to 100: what brings how many points (100 in all), and how much of it brings all of them. After a change:
+# tajo engagement recompute --dry-run. (참여 점수: 가중치의 합은 100)
+#engagement:
+#  weights:
+#    presence: 50                          # the share of the session that the person was there
+#    to_the_end: 10                        # not leaving before 80 % of it
+#    polls: 15
+#    questions: 10
+#    repeat: 15                            # sessions attended in the 90 days before
+#  enough:
+#    polls: 2
+#    questions: 1
+#    sessions: 3
 
 # A SQLite file, or postgresql://user:password@host/name (then better as "${DATABASE_URL}"). (데이터베이스)
 #database_url: sqlite:///tajo.db

@@ -51,3 +51,17 @@ def time_present(segments: Iterable[Segment]) -> timedelta:
 def total(segments: Iterable[Segment]) -> timedelta:
     """The sum of the lengths; of segments that do not overlap, the time they cover."""
     return sum((each.leave - each.join for each in segments), timedelta())
+
+
+def moment_at(segments: Iterable[Segment], share: float) -> datetime | None:
+    """When this share of the time that the segments cover had passed; None for no segments. They do not overlap.
+
+    Of 20 minutes and, after a break, 45 more, 80 % are over 32 minutes into the second.
+    """
+    ordered = sorted(segments)
+    left = total(ordered) * share
+    for segment in ordered:
+        if left <= segment.length:
+            return segment.join + left
+        left -= segment.length
+    return ordered[-1].leave if ordered else None

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from tajo.core.facts import Kind
 from tajo.core.outcome import Outcome, Readiness
+from tajo.core.recordings import Recorded
 
 
 class Membership(StrEnum):
@@ -23,7 +24,11 @@ class Membership(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of one roster, with what of its session a contact needs. Times aware UTC, `time_zone` an IANA name."""
+    """One line of one roster, with what of its session a contact needs. Times aware UTC, `time_zone` an IANA name.
+
+    `began` is when the first instance did, `late_at` the moment before which leaving is leaving early; None while
+    nothing was held. `recording` is the session's, None while there is none.
+    """
 
     occurrence: str
     kind: Kind
@@ -38,6 +43,9 @@ class Entry:
     outcome: Outcome
     approved: bool = False  # an approved registration stands
     ended_at: datetime | None = None
+    began: datetime | None = None
+    late_at: datetime | None = None
+    recording: Recorded | None = None
     excluded: str = ""
     name: str = ""
     first_name: str = ""
@@ -46,6 +54,8 @@ class Entry:
     left: datetime | None = None
     present: timedelta = timedelta()
     joins: int = 0
+    polls_answered: int = 0
+    questions_asked: int = 0
     registered_at: datetime | None = None
     source: str = ""
     join_url: str = ""

@@ -96,6 +96,27 @@ class Stay:
     instance: str = ""
 
 
+class Interaction(StrEnum):
+    """What people do in a session that Zoom lists person by person."""
+
+    POLL = "poll"
+    QUESTION = "question"
+
+
+@dataclass(frozen=True, slots=True)
+class Respondent:
+    """How many polls somebody answered, or questions somebody asked, in one instance; as Zoom names them.
+
+    `email` is "" for anonymous answers, and where Zoom shows none. What was answered or asked is not kept.
+    """
+
+    instance: str
+    what: Interaction
+    times: int
+    name: str = ""
+    email: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
     """One registrant of a session. `occurrence_id` is "" when the registration stands for all of its dates.
@@ -156,6 +177,11 @@ class Occurrence:
     @property
     def live(self) -> bool:
         return any(instance.end is None for instance in self.instances)
+
+    @property
+    def began(self) -> datetime | None:
+        """When the first instance did; None while none was held."""
+        return self.instances[0].start if self.instances else None
 
     @property
     def ended_at(self) -> datetime | None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 
+from tajo.core import engagement
 from tajo.core.contact import Contact, Entry
+from tajo.core.engagement import Weights
 from tajo.core.facts import Kind
 from tajo.core.outcome import Outcome
+from tajo.core.recordings import Recorded
+
+# With which outcomes people get a recording's link, unless the configuration says otherwise.
+RECORDING_FOR = frozenset({Outcome.ATTENDED, Outcome.NO_SHOW, Outcome.UNKNOWN})
 
 Value = str | int | float | bool | datetime | None
 
@@ -22,6 +29,14 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What the configuration decides about values: how a score is made, and who gets a recording's link."""
+
+    weights: Weights = field(default_factory=Weights)
+    recording_for: frozenset[Outcome] = RECORDING_FOR
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One mappable field. `type` is the Brevo attribute type that `tajo connectors connect` creates for it.
 
@@ -29,7 +44,7 @@ class Field:
     """
 
     name: str
-    type: str  # text | float | date
+    type: str  # text | float | date | boolean
     scope: Scope
     meaning: str
     read: Callable[[Contact], Value]
@@ -42,10 +57,10 @@ class Field:
 def _carried(read: Callable[[Entry], Value]) -> Callable[[Contact], Value]:
     """A field of the session that the contact carries; None where it carries none."""
 
-    def field(contact: Contact) -> Value:
+    def read_it(contact: Contact) -> Value:
         return read(contact.carried) if contact.carried else None
 
-    return field
+    return read_it
 
 
 def _seconds(length: timedelta) -> int:
@@ -53,9 +68,39 @@ def _seconds(length: timedelta) -> int:
 
 
 def _percent(entry: Entry) -> Value:
-    if not entry.held or entry.outcome is not Outcome.ATTENDED:
-        return 0
-    return min(100, round(100 * entry.present / entry.held))
+    return round(100 * engagement.share(entry))
+
+
+def _delay(entry: Entry) -> Value:
+    delay = engagement.join_delay(entry)
+    return round(delay.total_seconds() / 60) if delay is not None else 0
+
+
+def _attended_lately(contact: Contact) -> Value:
+    return engagement.attended_lately(contact.carried, contact.entries) if contact.carried else None
+
+
+def _score(weights: Weights) -> Callable[[Contact], Value]:
+    def read_it(contact: Contact) -> Value:
+        entry = contact.carried
+        if entry is None:
+            return None
+        return engagement.score(entry, engagement.attended_before(entry, contact.entries), weights).value
+
+    return read_it
+
+
+def _recording(terms: Terms, read: Callable[[Recorded], str]) -> Callable[[Contact], Value]:
+    """A field of the recording of the session that the contact carries, for those who are to see it."""
+
+    def read_it(contact: Contact) -> Value:
+        entry = contact.carried
+        if entry is None:
+            return None
+        shown = entry.recording is not None and entry.ended and entry.outcome in terms.recording_for
+        return read(entry.recording) if shown and entry.recording is not None else ""
+
+    return read_it
 
 
 def _status(entry: Entry) -> Value:
@@ -98,13 +143,47 @@ _SESSION: list[tuple[str, str, str, Callable[[Entry], Value]]] = [
     ("host_email", "text", "The host's e-mail address.", lambda e: e.host_email),
     ("attendance_status", "text", "registered, attended, no_show, unknown, cancelled or denied.", _status),
     ("registration_source", "text", "The name of the registration's tracking source.", lambda e: e.source),
+    ("join_delay_minutes", "float", "Minutes from the session's start to the first join, rounded.", _delay),
+    ("left_early", "boolean", "Whether the last leave was before 80 % of the session.", engagement.left_early),
+    ("polls_answered", "float", "How many poll questions the person answered.", lambda e: e.polls_answered),
+    ("questions_asked", "float", "How many questions the person asked in Q&A.", lambda e: e.questions_asked),
     ("registered_at", "date", "When the person registered. Written like join_time.", lambda e: e.registered_at),
     ("join_url", "text", "The person's own join link.", lambda e: e.join_url),
 ]  # fmt: skip
 
-FIELDS: dict[str, Field] = {
+_PLAIN: dict[str, Field] = {
     name: Field(name, type_, Scope.PERSON, meaning, read) for name, type_, meaning, read in _PERSON
 } | {name: Field(name, type_, Scope.SESSION, meaning, _carried(read)) for name, type_, meaning, read in _SESSION}
+
+
+@cache
+def catalogue(terms: Terms) -> Mapping[str, Field]:
+    """Every field by its name, as these terms fill it; they decide about values, never about names or types."""
+    settled = [
+        (
+            "sessions_attended_90d",
+            "float",
+            "How many sessions the person attended in the 90 days up to the session carried, that one included.",
+            _attended_lately,
+        ),
+        ("score", "float", "How engaged the person was, 0–100: see `engagement`.", _score(terms.weights)),
+        (
+            "share_url",
+            "text",
+            "The link of the session's recording, for the outcomes of `events.recording_ready`.",
+            _recording(terms, lambda recorded: recorded.share_url),
+        ),
+        (
+            "passcode",
+            "text",
+            "The passcode of the session's recording, for the same people.",
+            _recording(terms, lambda recorded: recorded.passcode),
+        ),
+    ]
+    return _PLAIN | {name: Field(name, type_, Scope.SESSION, meaning, read) for name, type_, meaning, read in settled}
+
+
+FIELDS = catalogue(Terms())
 
 
 def question(title: str) -> Field:

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 from tajo.core.announce import Moment, Quiet, Share
 from tajo.core.conditions import Condition
 from tajo.core.contact import Entry, fold
+from tajo.core.engagement import left_early
 from tajo.core.facts import Kind
-from tajo.core.fields import Field, Value
+from tajo.core.fields import Field, Terms, Value, catalogue
 from tajo.core.mapping import clean
 from tajo.core.outcome import Outcome, Readiness
 
 LEFT_EARLY = "left_early"
-EARLY = 0.8  # whoever last left before this share of the session left early
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,16 @@ class Rule:
     to: frozenset[str] = frozenset()
     params: tuple[tuple[str, Field], ...] = ()
     campaign: Campaign | None = None
+
+
+def in_terms(rule: Rule, terms: Terms) -> Rule:
+    """The rule with every field as the configuration fills it: a score by its weights, not by the usual ones."""
+    known = catalogue(terms)
+    return replace(
+        rule,
+        conditions=tuple(replace(each, field=known.get(each.field.name, each.field)) for each in rule.conditions),
+        params=tuple((name, known.get(field.name, field)) for name, field in rule.params),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +149,10 @@ def _fits(rule: Rule, entry: Entry) -> bool:
     if not entry.ended or (entry.outcome is Outcome.NO_SHOW and entry.readiness is not Readiness.FINAL):
         return False
     if rule.moment is Moment.RECORDING_READY:
-        return entry.outcome in rule.to or (LEFT_EARLY in rule.to and left_early(entry))
+        return entry.outcome in rule.to or (LEFT_EARLY in rule.to and left_early(entry) is True)
     if entry.outcome != rule.moment.value:
         return False
-    return not rule.to or entry.outcome in rule.to or (LEFT_EARLY in rule.to and left_early(entry))
-
-
-def left_early(entry: Entry) -> bool:
-    """Whether an attendee last left before 80 % of the session."""
-    if entry.outcome is not Outcome.ATTENDED or entry.left is None or entry.ended_at is None or not entry.held:
-        return False
-    return entry.ended_at - entry.left > (1 - EARLY) * entry.held
+    return not rule.to or entry.outcome in rule.to or (LEFT_EARLY in rule.to and left_early(entry) is True)
 
 
 def subject(rule: Rule, entry: Entry) -> str:

@@ -82,7 +82,9 @@ def coerce(value: Value, declared: Declared, zone: ZoneInfo, *, country: str = "
 
 
 def _nothing(declared: Declared, field: Field) -> Attribute:
-    """What an absent session value is written as: 0 for numbers, "" for the rest (Brevo clears the attribute)."""
+    """What an absent session value is written as: 0, no, or "" for the rest (Brevo clears the attribute)."""
+    if declared.type == field.type == "boolean":
+        return False
     return 0 if declared.type == "float" and field.type == "float" else ""
 
 
@@ -129,6 +131,8 @@ _NO = frozenset({"no", "false", "0", "n", "아니오", "아니요"})
 
 
 def _boolean(value: Value, _: Declared, __: ZoneInfo) -> Attribute:
+    if isinstance(value, bool):
+        return value
     word = str(value).strip().casefold()
     if word in _YES:
         return True

@@ -9,6 +9,14 @@ from enum import StrEnum
 from tajo.core.mapping import PHONE_ATTRIBUTES, Attribute
 
 
+class Listing(StrEnum):
+    """Whether somebody may be put on lists. Who may not stays on those that are wanted, and joins none, ever."""
+
+    ALLOWED = "allowed"
+    WITHOUT_CONSENT = "without consent"
+    SUPPRESSED = "suppressed"  # unsubscribed, complained, bounced or blocked: a new contact would undo that
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What should be in Brevo for one e-mail. `lists` are Brevo list ids.
@@ -20,6 +28,7 @@ class Wanted:
     attributes: Mapping[str, Attribute]
     lists: frozenset[int]
     withdrawn: bool = False
+    listing: Listing = Listing.ALLOWED
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,7 @@ class Operation:
     attributes: Mapping[str, Attribute]
     join: frozenset[int] = frozenset()
     leave: frozenset[int] = frozenset()
+    listing: Listing = Listing.ALLOWED
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +127,15 @@ def _unshared(
 def _difference(
     each: Wanted, attributes: Mapping[str, Attribute], before: Delivered | None, managed: Collection[int] | None
 ) -> Operation:
+    wanted = each.lists if each.listing is Listing.ALLOWED else frozenset()
     if before is None:
-        return Operation(each.email, Change.CREATED, attributes, join=each.lists)
+        return Operation(each.email, Change.CREATED, attributes, join=wanted, listing=each.listing)
     changed = {name: value for name, value in attributes.items() if not _same(before.attributes.get(name), value)}
-    join, leave = each.lists - before.lists, before.lists - each.lists
+    join, leave = wanted - before.lists, before.lists - each.lists
     if managed is not None:
         leave &= frozenset(managed)
     change = Change.CHANGED if changed or join or leave else Change.UNCHANGED
-    return Operation(each.email, change, changed, join, leave)
+    return Operation(each.email, change, changed, join, leave, each.listing)
 
 
 def _same(before: Attribute | None, after: Attribute) -> bool:

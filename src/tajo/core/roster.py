@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
-from tajo.core.attendance import Segment, total, union
+from tajo.core.attendance import Segment, moment_at, total, union
 from tajo.core.contact import Entry
-from tajo.core.facts import Occurrence, Registration, Role, Status, Stay
+from tajo.core.facts import Occurrence, Registration, Respondent, Role, Status, Stay
 from tajo.core.identity import Doubt, Identity, Unidentified, identify
+from tajo.core.interactions import Done, attributed
 from tajo.core.outcome import WITHOUT_PRESENCE, Outcome, Readiness, belonging, could_hide, without_presence
 from tajo.core.registrations import latest_each
+
+TO_THE_END = 0.8  # who leaves before this share of the session is over has left early
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Person:
     present: timedelta = timedelta()
     joins: int = 0
     excluded: str = ""
+    polls_answered: int = 0
+    questions_asked: int = 0
 
     @property
     def joined(self) -> datetime | None:
@@ -59,7 +64,8 @@ class Review:
 class Roster:
     """Everybody who registered for, or came to, one occurrence.
 
-    `held` is the length of the union of the instances: what 100 % attendance means.
+    `held` is the length of the union of the instances: what 100 % attendance means. Who leaves before `late_at` left
+    early; None while nothing was held.
     """
 
     occurrence: Occurrence
@@ -67,6 +73,7 @@ class Roster:
     people: tuple[Person, ...]
     review: tuple[Review, ...]
     held: timedelta
+    late_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,7 @@ def build(
     *,
     ready: Readiness,
     rules: Rules,
+    respondents: Sequence[Respondent] = (),
 ) -> Roster:
     """The roster of one occurrence, from all registrations of its session and the rows of its instances.
 
@@ -101,6 +109,8 @@ def build(
     mine = [(each, standing) for each, standing in mine if each.stays or standing is not None]
     hidden = _hidden(mine, doubtful, present, occurrence, rules, ready)
     people = tuple(_person(each, standing, staff, ready, rules, hidden=hidden) for each, standing in mine)
+    if respondents:
+        people = _with_interactions(people, attributed(respondents, [each for each, _ in mine]))
     instances = union((i.start, i.end) for i in occurrence.instances if i.end is not None)
     return Roster(
         occurrence=occurrence,
@@ -108,6 +118,17 @@ def build(
         people=people,
         review=tuple(_review(each) for each in doubtful if each.stays),
         held=total(instances),
+        late_at=moment_at(instances, TO_THE_END),
+    )
+
+
+def _with_interactions(people: tuple[Person, ...], done: Mapping[str, Done]) -> tuple[Person, ...]:
+    """The people with what they did beside being there; most of them did nothing, and stay as they are."""
+    return tuple(
+        replace(person, polls_answered=mine.polls, questions_asked=mine.questions)
+        if (mine := done.get(person.email)) is not None
+        else person
+        for person in people
     )
 
 
@@ -224,6 +245,8 @@ def entries(roster: Roster) -> list[tuple[Person, Entry]]:
             host_email=session.host_email,
             held=roster.held,
             ended_at=occurrence.ended_at,
+            began=occurrence.began,
+            late_at=roster.late_at,
             readiness=roster.readiness,
             outcome=outcome,
             approved=registration is not None and registration.status is Status.APPROVED,
@@ -233,6 +256,8 @@ def entries(roster: Roster) -> list[tuple[Person, Entry]]:
             left=person.left,
             present=person.present,
             joins=person.joins,
+            polls_answered=person.polls_answered,
+            questions_asked=person.questions_asked,
             **_given(registration),
         )
         found.append((person, entry))

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tajo.store.rosters import CHUNK, in_chunks
+from tajo.store.chunks import CHUNK, in_chunks
 from tajo.store.tables import effects
 from tajo.store.upsert import insert
 

@@ -8,11 +8,22 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from tajo.core.facts import Instance, Kind, Registration, Role, Scheduled, Session, Status, Stay
+from tajo.core.facts import (
+    Instance,
+    Interaction,
+    Kind,
+    Registration,
+    Respondent,
+    Role,
+    Scheduled,
+    Session,
+    Status,
+    Stay,
+)
 from tajo.core.outcome import Reading
 from tajo.core.registrations import merge
-from tajo.store.rosters import in_chunks
-from tajo.store.tables import instances, registrations, sessions, stays
+from tajo.store.chunks import in_chunks
+from tajo.store.tables import instances, interactions, registrations, sessions, stays
 from tajo.store.upsert import upsert
 
 
@@ -189,6 +200,23 @@ def load_stays(connection: sa.Connection, uuids: Sequence[str]) -> list[Stay]:
         )
         for row in rows
     ]
+
+
+def save_respondents(connection: sa.Connection, uuid: str, what: Interaction, found: Iterable[Respondent]) -> None:
+    """Put who answered polls, or asked questions, in one instance in the place of what was read before."""
+    connection.execute(sa.delete(interactions).where(interactions.c.instance == uuid, interactions.c.what == what))
+    rows = [asdict(each) | {"n": n} for n, each in enumerate(found)]
+    if rows:
+        connection.execute(sa.insert(interactions), rows)
+
+
+def load_respondents(connection: sa.Connection, uuids: Sequence[str]) -> list[Respondent]:
+    rows = connection.execute(
+        sa.select(interactions)
+        .where(interactions.c.instance.in_(uuids))
+        .order_by(interactions.c.instance, interactions.c.what, interactions.c.n)
+    )
+    return [Respondent(row.instance, Interaction(row.what), row.times, row.name, row.email) for row in rows]
 
 
 def note_reading(

@@ -15,6 +15,7 @@ from tajo.store.runs import DONE
 from tajo.store.tables import (
     dead_letters,
     instances,
+    interactions,
     occurrences,
     recordings,
     registrations,
@@ -28,7 +29,7 @@ from tajo.store.tables import (
     stays,
 )
 
-TOLD = (sessions, instances, stays, registrations, sightings, recordings)
+TOLD = (sessions, instances, stays, registrations, sightings, recordings, interactions)
 MADE_OF_IT = (occurrences, roster, review, run_sessions, run_people)
 
 

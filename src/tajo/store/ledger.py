@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tajo.core.mapping import PHONE_ATTRIBUTES, Attribute
 from tajo.core.plan import Delivered
-from tajo.store.rosters import in_chunks
+from tajo.store.chunks import in_chunks
 from tajo.store.tables import import_rows, imports, ledger, phones
 from tajo.store.upsert import upsert
 
@@ -22,6 +22,15 @@ def load(connection: sa.Connection, emails: Iterable[str]) -> dict[str, Delivere
         for row in connection.execute(sa.select(ledger).where(ledger.c.email.in_(chunk))):
             found[row.email] = Delivered(row.email, row.attributes, frozenset(row.lists))
     return found
+
+
+def first_written(connection: sa.Connection, emails: Iterable[str]) -> datetime | None:
+    """When the one of these people was written last whose last write is longest ago; None when none was."""
+    found: list[datetime] = []
+    for chunk in in_chunks(emails):
+        earliest = sa.select(sa.func.min(ledger.c.written_at)).where(ledger.c.email.in_(chunk))
+        found += [at for at in connection.execute(earliest).scalars() if at is not None]
+    return min(found, default=None)
 
 
 def save(connection: sa.Connection, written: Sequence[Delivered], *, how: str, now: datetime) -> None:

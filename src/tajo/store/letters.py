@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tajo import logs
 from tajo.core.errors import TajoError
-from tajo.store.rosters import in_chunks
+from tajo.store.chunks import in_chunks
 from tajo.store.tables import dead_letters
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tajo.core.followups import Wanted, key_of
-from tajo.store.rosters import in_chunks
+from tajo.store.chunks import in_chunks
 from tajo.store.tables import effects
 from tajo.store.upsert import insert_new, update_each
 

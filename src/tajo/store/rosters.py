@@ -14,20 +14,14 @@ from tajo.core.attendance import Segment
 from tajo.core.contact import Entry
 from tajo.core.facts import Kind
 from tajo.core.outcome import Outcome, Readiness
+from tajo.core.recordings import Recorded
 from tajo.core.roster import Roster, entries
+from tajo.store import recordings
+from tajo.store.chunks import CHUNK, in_chunks
 from tajo.store.tables import occurrences, review, roster
 
-CHUNK = 500  # parameters of one IN, well under every database's limit
-
 _ROSTER = [column.name for column in roster.columns if column.name not in ("role", "segments", "occurrence", "email")]
-_ENTRY = {each.name for each in fields(Entry)}
-
-
-def in_chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    """The values in sorted chunks that fit one IN."""
-    ordered = sorted(set(values))
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]
+_ENTRY = {each.name for each in fields(Entry)} - {"recording"}  # which is a row of its own
 
 
 def replace(connection: sa.Connection, kind: Kind, session_id: str, built: Sequence[Roster]) -> set[str]:
@@ -59,6 +53,8 @@ def _insert(connection: sa.Connection, built: Roster) -> set[str]:
             held=built.held,
             ended_at=occurrence.ended_at,
             readiness=built.readiness,
+            began=occurrence.began,
+            late_at=built.late_at,
         )
     )
     lines = (
@@ -117,13 +113,26 @@ def entries_of(connection: sa.Connection, emails: Iterable[str]) -> dict[str, li
     """Everything on any roster about these people: e-mail → entries, in time order."""
     found: dict[str, list[Entry]] = {}
     for chunk in in_chunks(emails):
-        rows = connection.execute(_joined().where(roster.c.email.in_(chunk)).order_by(occurrences.c.start))
-        for row in rows.mappings():
-            found.setdefault(row["email"], []).append(_entry(row))
+        statement = _joined().where(roster.c.email.in_(chunk)).order_by(occurrences.c.start)
+        for row, entry in _entries(connection, statement):
+            found.setdefault(row["email"], []).append(entry)
     return found
 
 
-def _entry(row: sa.RowMapping) -> Entry:
+def entries_on(connection: sa.Connection, key: str) -> list[Entry]:
+    """Everybody on one occurrence's roster, by e-mail."""
+    return [entry for _, entry in _entries(connection, _joined().where(occurrences.c.key == key).order_by("email"))]
+
+
+def _entries(connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[tuple[sa.RowMapping, Entry]]:
+    """The rows, each with its entry, whose session's recording is asked for once a session."""
+    rows = connection.execute(statement).mappings().all()
+    recorded = recordings.of_occurrences(connection, {row["occurrence"] for row in rows})
+    for row in rows:
+        yield row, _entry(row, recorded.get(row["occurrence"]))
+
+
+def _entry(row: sa.RowMapping, recording: Recorded | None) -> Entry:
     values = {name: row[name] for name in _ENTRY}
     return Entry(
         **values
@@ -132,6 +141,7 @@ def _entry(row: sa.RowMapping) -> Entry:
             "readiness": Readiness(row["readiness"]),
             "outcome": Outcome(row["outcome"]),
             "answers": tuple((title, answer) for title, answer in row["answers"]),
+            "recording": recording,
         }
     )
 
@@ -148,8 +158,8 @@ class Line:
 def lines_of(connection: sa.Connection, email: str) -> list[Line]:
     """One person's lines on all rosters, in time order."""
     statement = _joined().add_columns(roster.c.role, roster.c.segments)
-    rows = connection.execute(statement.where(roster.c.email == email).order_by(occurrences.c.start)).mappings()
-    return [Line(_entry(row), row["role"], _read_segments(row["segments"])) for row in rows]
+    mine = statement.where(roster.c.email == email).order_by(occurrences.c.start)
+    return [Line(entry, row["role"], _read_segments(row["segments"])) for row, entry in _entries(connection, mine)]
 
 
 def _read_segments(stored: Sequence[Sequence[str]]) -> tuple[Segment, ...]:

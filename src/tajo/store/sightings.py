@@ -8,7 +8,7 @@ from dataclasses import fields
 import sqlalchemy as sa
 
 from tajo.core.sightings import Sighting, merge
-from tajo.store.rosters import in_chunks
+from tajo.store.chunks import in_chunks
 from tajo.store.tables import sightings
 from tajo.store.upsert import upsert
 

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tajo.store.keys import Keyring, Place, Vault
-from tajo.store.tables import signin_states, signins
+from tajo.store.tables import secrets, signin_states, signins
 from tajo.store.upsert import upsert
 
 ZOOM = "zoom"
@@ -74,7 +74,7 @@ def load(connection: sa.Connection, vault: Vault, connector: str = ZOOM) -> tupl
 
 
 def _sealed(connection: sa.Connection, vault: Vault, pair: Pair, version: str, connector: str) -> dict[str, Any]:
-    _before_sealing(connection)
+    before_sealing(connection)
     ring = vault.keyring(create=True)
     return {
         "access_token": ring.seal(pair.access, Place("signins", "access_token", connector)),
@@ -89,7 +89,7 @@ def _sealed(connection: sa.Connection, vault: Vault, pair: Pair, version: str, c
     }
 
 
-def _before_sealing(connection: sa.Connection) -> None:
+def before_sealing(connection: sa.Connection) -> None:
     """Sealing and a rotation take turns, so that nothing is sealed with a key that is about to go.
 
     SQLite's writer is alone anyway.
@@ -165,7 +165,7 @@ def begin(
 ) -> None:
     """Note a sign-in that begins; `state` is the digest of what the browser carries."""
     connection.execute(sa.delete(signin_states).where(signin_states.c.expires_at < now - _FORGOTTEN_AFTER))
-    _before_sealing(connection)
+    before_sealing(connection)
     sealed = vault.keyring(create=True).seal(verifier, Place("signin_states", "verifier", state))
     connection.execute(
         sa.insert(signin_states).values(
@@ -204,7 +204,11 @@ def outcome(connection: sa.Connection, state: str) -> dict[str, Any] | None:
 
 # --- keys ---
 
-_SEALED = ((signins, signins.c.connector, _TOKENS), (signin_states, signin_states.c.state, ("verifier",)))
+_SEALED = (
+    (signins, signins.c.connector, _TOKENS),
+    (signin_states, signin_states.c.state, ("verifier",)),
+    (secrets, secrets.c.name, ("value",)),
+)
 
 
 def key_ids(connection: sa.Connection) -> dict[str, int]:
@@ -220,7 +224,7 @@ def key_ids(connection: sa.Connection) -> dict[str, int]:
 
 def reseal(connection: sa.Connection, ring: Keyring) -> int:
     """Seal everything with the current key; how many texts that were not. All or nothing."""
-    _before_sealing(connection)
+    before_sealing(connection)
     resealed = 0
     for table, key, columns in _SEALED:
         for row in connection.execute(sa.select(key, *(table.c[name] for name in columns))).all():

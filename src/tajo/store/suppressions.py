@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from tajo.core.suppression import Reason, Source, Suppression
-from tajo.store.rosters import in_chunks
+from tajo.store.chunks import in_chunks
 from tajo.store.tables import suppressions
 from tajo.store.upsert import insert
 

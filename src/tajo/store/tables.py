@@ -149,6 +149,21 @@ recordings = sa.Table(
     sa.Column("duration_min", sa.Integer, nullable=False, server_default="0"),
     sa.Column("transcript", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("told_at", Moment, nullable=False),
+    sa.Column("start", Moment),
+    sa.Column("expires_on", sa.Date),  # when Zoom deletes it
+)
+
+# What people did beside being there: how many polls they answered, how many questions they asked. Not what they said.
+
+interactions = sa.Table(
+    "interactions",
+    metadata,
+    sa.Column("instance", sa.String(64), primary_key=True),
+    sa.Column("what", sa.String(16), primary_key=True),  # poll | question
+    sa.Column("n", sa.Integer, primary_key=True),
+    _text("name"),
+    _text("email"),
+    sa.Column("times", sa.Integer, nullable=False),
 )
 
 # What we made of it.
@@ -168,6 +183,8 @@ occurrences = sa.Table(
     sa.Column("held", Length, nullable=False),
     sa.Column("ended_at", Moment),
     sa.Column("readiness", sa.String(16), nullable=False),
+    sa.Column("began", Moment),  # when the first instance did
+    sa.Column("late_at", Moment),  # who leaves before it left early
     sa.Index(None, "kind", "session_id"),
 )
 
@@ -187,6 +204,8 @@ roster = sa.Table(
     sa.Column("left", Moment),
     sa.Column("present", Length, nullable=False),
     sa.Column("joins", sa.Integer, nullable=False),
+    sa.Column("polls_answered", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("questions_asked", sa.Integer, nullable=False, server_default="0"),
     sa.Column("registered_at", Moment),
     _text("source"),
     _text("join_url"),
@@ -367,6 +386,13 @@ signin_states = sa.Table(
     sa.Column("expires_at", Moment, nullable=False),
     sa.Column("used_at", Moment),
     sa.Column("outcome", sa.JSON),  # {"problem": null, or what went wrong}, once it is known
+)
+
+secrets = sa.Table(
+    "secrets",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),  # sealed
 )
 
 # What everybody shares: rate limits, and small facts.

@@ -27,7 +27,7 @@ from tajo.store.inbox import Inbox, Received
 from tajo.web import asking
 from tajo.workflows import connecting, jobs, request
 from tajo.workflows.contacts import write_one
-from tajo.workflows.services import Services
+from tajo.workflows.services import Services, terms_of
 from tajo.workflows.stories import story
 
 EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -202,7 +202,7 @@ class Api:
         """By POST: an address is not for logs of proxies, where URLs are."""
         body = await asking.body_of(asked, "email")
         email = asking.text(body, "email", needed=True) or ""
-        return 200, {"story": await self.database.read(story, email.strip().lower())}
+        return 200, {"story": await self.database.read(story, email.strip().lower(), terms_of(self.config))}
 
     # --- the inbox ---
 

@@ -69,5 +69,6 @@ def _rebuild(
         if ready is Readiness.OVERDUE:
             # No better report will come: whom webhooks showed was there.
             stays = stays + as_stays(absent, over_at(occurrence) or now)
-        built.append(build(occurrence, registrations, stays, ready=ready, rules=rules))
+        respondents = facts.load_respondents(connection, uuids)
+        built.append(build(occurrence, registrations, stays, ready=ready, rules=rules, respondents=respondents))
     return rosters.replace(connection, kind, session_id, built)

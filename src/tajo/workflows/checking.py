@@ -13,9 +13,9 @@ from tajo.brevo import schema
 from tajo.brevo.api import account
 from tajo.config.model import Config
 from tajo.connectors.zoom.api import reports, users
-from tajo.connectors.zoom.api.auth import Tokens
+from tajo.connectors.zoom.api.auth import Level, Token, Tokens
 from tajo.connectors.zoom.api.errors import CapabilityMissing
-from tajo.connectors.zoom.api.scopes import missing
+from tajo.connectors.zoom.api.scopes import Needed, is_granted, missing, needs
 from tajo.core.announce import Moment
 from tajo.core.errors import ConfigError, CredentialError, RejectedError, TajoError, TransientError
 from tajo.core.followups import Rule
@@ -26,6 +26,14 @@ from tajo.workflows.services import Services
 PARAMETER = re.compile(r"\{\{[^}]*?\bparams\.(\w+)")  # as Brevo's templates name one
 START_WAITS_S = 10.0
 READ = ("participants", "webinars")  # the families that a sync reads
+OPTIONAL = ("recordings", "engagement")  # what is left out where its scope is missing
+WITHOUT = {
+    "zoom.recordings.of_session": "recordings are known by webhooks only",
+    "zoom.past.meeting_polls": "polls of meetings are not counted",
+    "zoom.past.meeting_qa": "questions asked in meetings are not counted",
+    "zoom.past.webinar_polls": "polls of webinars are not counted",
+    "zoom.past.webinar_qa": "questions asked in webinars are not counted",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +117,32 @@ async def _zoom(services: Services, tokens: Tokens) -> AsyncIterator[Finding]:
         )
     if not lacking:
         yield Finding("zoom scopes", "ok", f"all scopes for {', '.join(features)} are there")
+    for finding in _features_off(services, token):
+        yield finding
     async for finding in _me(services) if token.level == "user" else _plan(services):
         yield finding
+
+
+def optional(services: Services, level: Level) -> dict[str, Needed]:
+    """What is left out where its scope is missing, and breaks nothing else, of what is switched on: origin → scopes."""
+    sync = services.connector.sync
+    families = {"recordings": sync.recordings, "meeting": sync.participants, "webinar": sync.webinars}
+    on = [name for name, wanted in families.items() if wanted]
+    return {origin: needed for origin, needed in needs(OPTIONAL, level).items() if any(name in origin for name in on)}
+
+
+def _features_off(services: Services, token: Token) -> list[Finding]:
+    """The optional features whose scopes the token lacks: told, and no failure."""
+    return [
+        Finding(
+            "zoom scopes",
+            "warning",
+            f"feature off: {WITHOUT[origin]} ({needed.granular} is missing)",
+            f"add the scope {needed.granular} (or {needed.classic}) to the Zoom app, if it is wanted",
+        )
+        for origin, needed in optional(services, token.level).items()
+        if not is_granted(token.scopes, needed)
+    ]
 
 
 async def _me(services: Services) -> AsyncIterator[Finding]:

@@ -15,13 +15,16 @@ from itertools import chain
 from typing import Any
 
 from tajo.brevo import deliver, schema
+from tajo.brevo.api.errors import NotFound
 from tajo.brevo.api.imports import Process
 from tajo.core.contact import Membership
 from tajo.core.errors import ContractError, RejectedError
 from tajo.core.mapping import PHONE_ATTRIBUTES
-from tajo.core.plan import Change, Delivered, Operation, after
-from tajo.store import ledger, letters, runs
-from tajo.workflows.planning import Prepared, check_schema, list_ids, prepare, shown
+from tajo.core.plan import Change, Delivered, Listing, Operation, after
+from tajo.store import ledger, letters, runs, suppressions
+from tajo.workflows import opt_ins
+from tajo.workflows.consenting import keep_evidence
+from tajo.workflows.planning import Prepared, check_schema, kept_off_lists, list_ids, prepare, shown
 from tajo.workflows.services import Services
 
 Json = Any
@@ -30,23 +33,30 @@ LOOKS_S = (5.0, 10.0, 15.0, 30.0, 60.0)  # between looks at running imports: at 
 LONGEST_IMPORT = timedelta(minutes=30)  # ours; Brevo promises nothing
 ROUNDS = 2  # an import that fails is tried once more
 PHONES = "SMS, WHATSAPP or LANDLINE_NUMBER"
+GONE = "suppressed, and no contact in Brevo: none is made"
 IMPORTS = "imports"  # the subject of the dead letter about imports that keep failing
 
 
 @dataclass
 class Report:
-    """What a delivery did. `lost` are field values that Brevo or a type refused: "SMS: why" → people."""
+    """What a delivery did. `lost` are field values that Brevo or a type refused: "SMS: why" → people.
+
+    `held_back` says of how many people what is not done, and why: they are on no list, or nothing is written of them.
+    """
 
     created: int = 0
     changed: int = 0
     unchanged: int = 0
     refused: int = 0
     lost: Counter[str] = field(default_factory=Counter)
+    held_back: Counter[str] = field(default_factory=Counter)
     writes: list[Json] = field(default_factory=list)
 
     def json(self) -> Json:
         numbers = {"created": self.created, "changed": self.changed, "unchanged": self.unchanged}
-        return numbers | {"refused": self.refused, "lost_fields": dict(self.lost), "writes": self.writes}
+        held_back = {"held_back": dict(self.held_back)} if self.held_back else {}
+        lost = {"refused": self.refused, "lost_fields": dict(self.lost)}
+        return numbers | lost | held_back | {"writes": self.writes}
 
 
 async def read_schema(services: Services) -> schema.Schema:
@@ -70,8 +80,10 @@ async def dry_run(services: Services, run_id: str) -> Json:
         _done(report, operation)
     new = {id_: str(getattr(services.connector.lists, which)) for which, id_ in targets.items() if id_ < 0}
     names = {**known.lists, **new}
-    report.writes = [shown(operation, names) for operation in prepared.plan.operations]
+    why = prepared.held_back
+    report.writes = [shown(each, names, why.get(each.email, "")) for each in prepared.plan.operations]
     report.writes += [{"email": email, "change": "refused", "why": error.line()} for email, error in prepared.refused]
+    report.writes += [{"email": each, "change": "left out", "why": why[each]} for each in sorted(prepared.left_out)]
     return report.json()
 
 
@@ -85,6 +97,9 @@ async def deliver_people(services: Services, emails: Iterable[str]) -> Report:
     known = await read_schema(services)
     targets = await _targets(services, known)
     report = Report()
+    emails = set(emails)
+    await keep_evidence(services, emails)
+    await opt_ins.confirm(services, emails)
     await _settle(services, report, await _left_behind(services))
     prepared = await services.database.read(prepare, emails, services, known, targets)
     await _refuse(services, prepared.refused, report)
@@ -114,6 +129,8 @@ async def deliver_at_once(services: Services, emails: Collection[str]) -> Report
     known = await read_schema(services)
     targets = await _targets(services, known)
     report = Report()
+    await keep_evidence(services, emails)
+    await opt_ins.confirm(services, emails)
     busy = {row.email for each in await _under_way(services, emails) for row in each.rows}
     prepared = await services.database.read(prepare, set(emails) - busy, services, known, targets)
     await _refuse(services, prepared.refused, report)
@@ -195,6 +212,7 @@ async def _list_named(services: Services, name: str) -> int:
 
 def _count(report: Report, prepared: Prepared) -> None:
     report.unchanged = prepared.plan.unchanged
+    report.held_back = Counter(prepared.held_back.values())
     for (name, why), people in prepared.unfit.items():
         report.lost[f"{name}: {why}"] += people
     for _, name, why in prepared.plan.dropped:
@@ -221,7 +239,10 @@ async def _one_by_one(services: Services, operations: Sequence[Operation], repor
         try:
             written = await deliver.write(services.brevo, operation, mine)
         except RejectedError as error:
-            await _refuse(services, [(operation.email, error)], report)
+            if operation.listing is Listing.SUPPRESSED and isinstance(error, NotFound):
+                report.held_back[GONE] += 1
+            else:
+                await _refuse(services, [(operation.email, error)], report)
         else:
             report.lost.update(f"{name}: {why}" for name, why in written.lost)
             _done(report, operation)
@@ -263,10 +284,12 @@ async def _start(services: Services, operations: Sequence[Operation], mine: list
     before = await services.database.read(ledger.load, [operation.email for operation in operations])
     by_email = {operation.email: operation for operation in operations}
     setting = [operation for operation in operations if operation.attributes or operation.join]
+    # No import without a list to join: whoever is suppressed is not even for a moment on one.
+    singly = [operation for operation in setting if operation.listing is Listing.SUPPRESSED]
+    setting = [operation for operation in setting if operation.listing is not Listing.SUPPRESSED]
     # Joined by hand to the list that takes everyone only where there is none to join.
     bare = any(not operation.join for operation in setting)
     everyone = await _list_named(services, schema.EVERYONE) if bare else 0
-    singly: list[Operation] = []
     for target, rows in deliver.batches(setting, before, everyone):
         try:
             process_id = await deliver.submit(services.brevo, rows, target)
@@ -358,6 +381,7 @@ async def _settle_one(services: Services, opened: ledger.Import, process: Proces
     if process.reports:
         missing = await _mend(services, opened, process, report)
     done = [row for email, row in mine.items() if email not in missing]
+    await _off_the_list(services, opened)
 
     def settle(connection: Any) -> None:
         ledger.settle_import(connection, process.id, done, now)
@@ -368,6 +392,14 @@ async def _settle_one(services: Services, opened: ledger.Import, process: Proces
     return missing
 
 
+async def _off_the_list(services: Services, opened: ledger.Import) -> None:
+    """An import needs a list: who may be on none is taken off the one that it took for that."""
+    if opened.lists == {(await read_schema(services)).list_named(schema.EVERYONE)}:
+        emails = [row.email for row in opened.rows]
+        barred = await services.database.read(kept_off_lists, services, emails)
+        await deliver.leave(services.brevo, min(opened.lists), sorted(barred))
+
+
 async def _mend(services: Services, opened: ledger.Import, process: Process, report: Report) -> set[str]:
     """Brevo refused rows of an import. Who is not on its list after all is written singly, which says why.
 
@@ -376,8 +408,11 @@ async def _mend(services: Services, opened: ledger.Import, process: Process, rep
     """
     there: set[str] = await deliver.members(services.brevo, min(opened.lists))
     absent = [row for row in opened.rows if row.email not in there]
-    refused: set[str] = set()
+    # Who unsubscribed meanwhile is left to the next plan, which puts them on no list.
+    refused = set(await services.database.read(suppressions.among, [row.email for row in absent]))
     for row in absent:
+        if row.email in refused:
+            continue
         operation = Operation(row.email, Change.CREATED, row.attributes, row.lists)
         try:
             written = await deliver.write(services.brevo, operation, None)

@@ -10,20 +10,21 @@ from tajo.connectors.zoom.api.errors import CapabilityMissing
 from tajo.connectors.zoom.discover import Discovery, Window, everything, one
 from tajo.connectors.zoom.normalise import Found
 from tajo.core.errors import ConfigError, RejectedError, TajoError
-from tajo.core.facts import Kind
+from tajo.core.facts import Interaction, Kind
 from tajo.store import facts, runs
-from tajo.workflows import gaps
+from tajo.workflows import gaps, recording
 from tajo.workflows.services import Services
 
 Json = Any
 
 
 async def discover(services: Services, run_id: str) -> Json:
-    """Find the run's sessions and note them down; {"sessions": [[kind, id], …], "notes": […], "unreadable": n}."""
+    """Find the run's sessions and note them down; {"sessions": [[kind, id], …], "notes": […], …}."""
     run = await services.database.read(runs.load, run_id)
     services.progress.phase("discover")
     found = await _find(services, run.request)
     fresh = 0
+    recorded = await recording.to_ask_for(services, found, sweep=bool(run.request.get("sweep")))
     if run.request.get("sweep"):
         found, fresh = await _worth_reading(services, found, window_of(run.request))
     keys = sorted({*found.held, *found.coming})
@@ -40,6 +41,7 @@ async def discover(services: Services, run_id: str) -> Json:
         "notes": found.notes,
         "unreadable": found.unreadable,
         "fresh": fresh,
+        "recorded": recorded,
     }
 
 
@@ -107,10 +109,17 @@ def _listed(mine: list[Found]) -> dict[str, Any]:
     return {
         "uuids": [each.instance.uuid for each in sorted(mine, key=lambda each: each.instance.start)],
         "seen": {each.instance.uuid: each.participants for each in mine},
+        "absent": {each.instance.uuid: _absent(each) for each in mine},
         "topic": next((each.topic for each in reversed(mine) if each.topic), ""),
         "host_email": next((each.host_email for each in mine if each.host_email), ""),
         "no_registration": bool(mine) and registration == {False},
     }
+
+
+def _absent(each: Found) -> list[str]:
+    """What the listing says that nobody used: not asked for."""
+    used = ((Interaction.POLL, each.polled), (Interaction.QUESTION, each.asked))
+    return [what.value for what, is_used in used if is_used is False]
 
 
 class UnknownSessionError(TajoError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Collection
+from datetime import timedelta
 
 from tajo.brevo import schema
 from tajo.brevo.api import blocklist, contacts, lists
@@ -18,6 +19,9 @@ from tajo.workflows.services import Services
 
 PAGE = 500  # contacts of a list in one call
 AT_ONCE = 10  # single reads on their way together; the budget spaces them
+MOST = 1000  # contacts of the account in one call
+WORTH = 50  # ours: single reads that one of those calls is worth
+LAG = timedelta(minutes=5)  # ours: between our clock and Brevo's
 TRIES = 3  # of reading a list that shifts under us
 
 
@@ -36,12 +40,22 @@ def ours(services: Services, known: schema.Schema) -> frozenset[int]:
 async def of_people(services: Services, emails: Collection[str]) -> dict[str, Contact]:
     """Their contacts as Brevo has them now; who is not in the result is no contact. E-mails in lower case.
 
-    Read by the pages of the lists that they are on while that takes fewer calls than one for each person.
+    Read by the pages of the lists that they are on, or of those changed since we wrote them, while that takes fewer
+    calls than one for each person.
     """
     unread, found = set(emails), dict[str, Contact]()
-    for list_id, _ in await _candidates(services, unread):
-        await _from_list(services, list_id, unread, found)
-    waiting = sorted(unread)
+    lines = await services.database.read(ledger.load, unread)
+    counts = Counter(list_id for line in lines.values() for list_id in line.lists)
+    for list_id, people in counts.most_common():
+        if people > 1:
+            await _from_list(services, list_id, unread, found)
+    bare = [email for email, line in lines.items() if not line.lists]
+    await _from_recent(services, bare, unread, found)
+    return found | await _singly(services, unread)
+
+
+async def _singly(services: Services, emails: Collection[str]) -> dict[str, Contact]:
+    waiting, found = sorted(emails), dict[str, Contact]()
     for start in range(0, len(waiting), AT_ONCE):
         read = (_single(services, email) for email in waiting[start : start + AT_ONCE])
         answers = await asyncio.gather(*read, return_exceptions=True)
@@ -53,32 +67,53 @@ async def of_people(services: Services, emails: Collection[str]) -> dict[str, Co
     return found
 
 
-async def _candidates(services: Services, emails: Collection[str]) -> list[tuple[int, int]]:
-    """Lists on which several of these people should be, by our ledger, with how many: most of them first."""
-    lines = await services.database.read(ledger.load, emails)
-    counts = Counter(list_id for line in lines.values() for list_id in line.lists)
-    bare = len(emails) - sum(bool(line.lists) for line in lines.values())
-    if bare > 1:
-        everyone = (await known_lists(services)).list_named(schema.EVERYONE)  # imports without a list went there
-        counts.update({everyone: bare} if everyone is not None else {})
-    return [(list_id, people) for list_id, people in counts.most_common() if people > 1]
+async def _from_recent(services: Services, bare: Collection[str], unread: set[str], found: dict[str, Contact]) -> None:
+    """Move whoever is on no list to `found` by the account's contacts that changed since we wrote them.
+
+    That bucket may hold 100 calls an hour: a page has to be worth many single reads.
+    """
+    offset = 0
+    since = await services.database.read(ledger.first_written, bare) if len(bare) > WORTH else None
+    while since is not None:
+        page = await services.brevo.send(contacts.page(modified_since=since - LAG, offset=offset))
+        mine = {each.email: each for each in page.contacts if each.email in unread}
+        found.update(mine)
+        unread.difference_update(mine)
+        offset += len(page.contacts)
+        pages_left = -(-(page.count - offset) // MOST)
+        if not page.contacts or pages_left <= 0 or pages_left * WORTH >= len(unread):
+            return
 
 
-async def _from_list(services: Services, list_id: int, unread: set[str], found: dict[str, Contact]) -> None:
-    """Move whoever of `unread` is on the list to `found`, until the pages left cost more than single reads."""
+async def members(services: Services, list_id: int, emails: Collection[str]) -> set[str]:
+    """Those of these people who are on the list now."""
+    unread, found = set(emails), dict[str, Contact]()
+    if not await _from_list(services, list_id, unread, found):
+        found |= await _singly(services, unread)
+    return {email for email, contact in found.items() if email not in unread or list_id in contact.list_ids}
+
+
+async def _from_list(services: Services, list_id: int, unread: set[str], found: dict[str, Contact]) -> bool:
+    """Move whoever of `unread` is on the list to `found`, until the pages left cost more than single reads.
+
+    Whether it was read to its end: then who is left is not on it.
+    """
     offset = 0
     while len(unread) > 1:
         try:
             page = await services.brevo.send(lists.contacts(list_id, limit=PAGE, offset=offset))
         except NotFound:
-            return  # the list is gone; the people may be there all the same
+            return True  # the list is gone
         mine = {each.email: each for each in page.contacts if each.email in unread}
         found.update(mine)
         unread.difference_update(mine)
         offset += len(page.contacts)
         pages_left = -(-(page.count - offset) // PAGE)
-        if not page.contacts or pages_left <= 0 or pages_left >= len(unread):
-            return
+        if not page.contacts or pages_left <= 0:
+            return True
+        if pages_left >= len(unread):
+            return False
+    return not unread
 
 
 async def _single(services: Services, email: str) -> Contact | None:

@@ -40,7 +40,7 @@ TAG = "tajo"
 
 def rules(services: Services) -> list[Rule]:
     ready = frozenset(services.config.events.recording_ready)
-    return [each.rule(ready) for each in services.config.follow_ups]
+    return [followups.in_terms(each.rule(ready), services.terms) for each in services.config.follow_ups]
 
 
 async def load(services: Services) -> None:
@@ -302,10 +302,8 @@ async def _share(services: Services, rule: Rule, meant: Sequence[tuple[Kept, Ent
     entry = meant[0][1]
     held = await services.database.read(rosters.held, [(entry.kind, entry.session_id)])
     uuids = next((each.instances for each in held if each.key == entry.occurrence), ())
-    found = [await services.database.read(recordings.load, each) for each in uuids]
-    shared = [each for each in found if each is not None and each.share_url]
-    longest = max(shared, key=lambda each: (each.duration_min, each.uuid), default=None)
-    return Share(longest.share_url, longest.passcode) if longest else None
+    found = await services.database.read(recordings.of_occurrence, uuids)
+    return Share(found.share_url, found.passcode) if found else None
 
 
 async def _send(services: Services, rule: Rule, batch: Sequence[_Ready], report: Sent) -> None:

@@ -30,12 +30,13 @@ from tajo.connectors.zoom.events import (
 from tajo.core import registrations
 from tajo.core.errors import ContractError, CredentialError, RejectedError
 from tajo.core.facts import Instance, Kind, Registration, Session
+from tajo.core.recordings import Recorded
 from tajo.core.sightings import Sighting
 from tajo.store import facts, inbox, letters, recordings, sightings, signins
 from tajo.store.inbox import DUPLICATE, FAILED, HANDLED, IGNORED, QUARANTINED, Delivery
-from tajo.store.recordings import Recorded
 from tajo.workflows import leaving
 from tajo.workflows.engine import FollowUp
+from tajo.workflows.recording import follow_up
 
 BATCH = 500
 FOREIGN = "of another account"  # than the configured one
@@ -212,25 +213,22 @@ class Fold:
 
     def _recording(self, told: RecordingTold, delivery: Delivery) -> None:
         recording = told.recording
-        kind = kind_of_type(recording.type)
-        recordings.save(
-            self.connection,
-            Recorded(
-                uuid=recording.uuid,
-                session_id=recording.id,
-                kind=kind,
-                topic=recording.topic,
-                share_url=recording.share_url,
-                passcode=recording.passcode or recording.play_passcode,
-                duration_min=recording.duration_min,
-                transcript=told.transcript,
-                told_at=told.at,
-            ),
+        made = Recorded(
+            uuid=recording.uuid,
+            session_id=recording.id,
+            kind=kind_of_type(recording.type),
+            topic=recording.topic,
+            share_url=recording.share_url,
+            passcode=recording.passcode or recording.play_passcode,
+            duration_min=recording.duration_min,
+            transcript=told.transcript,
+            told_at=told.at,
+            start=recording.start_time,
+            expires_on=recording.expires_on,
         )
+        recordings.save(self.connection, made)
         if not told.transcript:
-            session = f"{kind}:{recording.id}"
-            about = (kind.value, recording.id, recording.uuid)
-            self._then(FollowUp("recorded", f"recorded:{recording.uuid}", session, about), delivery)
+            self._then(follow_up(made), delivery)
 
     def _deauthorized(self, told: Deauthorized, opened: Opened) -> None:
         """The tokens are dead and the account's data has to go; `left` says whose bodies have to leave the inbox."""

@@ -16,7 +16,7 @@ from tajo.core.facts import Kind
 from tajo.core.outcome import Readiness
 from tajo.store import facts, letters, recordings, rosters
 from tajo.store.rosters import Held
-from tajo.workflows import delivering, finding, followups, reading, telling
+from tajo.workflows import delivering, finding, followups, opt_ins, reading, telling
 from tajo.workflows.announcing import announce
 from tajo.workflows.engine import Durable, Engine, FollowUp, Steps, current_id, workflow
 from tajo.workflows.services import Services
@@ -180,6 +180,7 @@ async def _told(services: Services, kind: Kind, session_id: str, imports: list[i
     written = await delivering.see_through(services, imports)
     held = await _held(services, kind, session_id)
     emails = await services.database.read(rosters.emails_on, [each.key for each in held])
+    await opt_ins.ask(services, emails)
     emails = await delivering.as_wanted(services, emails)
     told = await telling.of_registrations(services, emails, held)
     sent = await announce(services, told.announcements, too_old=told.too_old)
@@ -249,7 +250,10 @@ async def _alarm(services: Services, each: Held) -> None:
 
 
 async def _recorded(services: Services, kind: Kind, session_id: str, uuid: str) -> Json:
-    """Tell of a recording once it is known who was there."""
+    """Tell of a recording once it is known who was there; contacts have its link before anybody is told of it.
+
+    Of a session that was started again there may be several: the longest is its recording.
+    """
     recording = await services.database.read(recordings.load, uuid)
     if recording is None or not recording.share_url:
         return {"events": None}
@@ -260,15 +264,29 @@ async def _recorded(services: Services, kind: Kind, session_id: str, uuid: str) 
         if services.clock() - recording.told_at > services.config.events.max_age:
             return {"events": None, "problem": "nobody knows who was there"}
         return {"again_in_s": services.settle.every.total_seconds()}
-    told = await telling.of_recording(services, held, Share(recording.share_url, recording.passcode), recording.told_at)
+    chosen = await services.database.read(recordings.of_occurrence, held.instances) or recording
+    written = await _with_link(services, held)
+    told = await telling.of_recording(services, held, Share(chosen.share_url, chosen.passcode), chosen.told_at)
     sent = await announce(services, told.announcements, too_old=told.too_old)
-    kept = await followups.plan(services, [held], recorded={held.key: recording.told_at})
-    return {"events": sent.json(), "mails": kept}
+    kept = await followups.plan(services, [held], recorded={held.key: chosen.told_at})
+    return written | {"events": sent.json(), "mails": kept}
+
+
+LINKS = frozenset({"share_url", "passcode"})  # the fields that a recording changes
+
+
+async def _with_link(services: Services, held: Held) -> dict[str, Any]:
+    """Write the contacts of a session whose recording is there, where any attribute carries its link."""
+    if LINKS.isdisjoint(field.name for field, _ in services.mapping):
+        return {}
+    emails = await services.database.read(rosters.emails_on, [held.key])
+    return dict(_numbers(await delivering.deliver_people(services, emails)))
 
 
 async def _written_and_told(services: Services, emails: set[str], held: Sequence[Held]) -> Json:
     """Contacts and lists first, then events: an automation finds the contact as it is to be."""
     written = await delivering.deliver_people(services, emails)
+    await opt_ins.ask(services, emails)
     told = await telling.of_sessions(services, emails, held, await telling.quiet(services))
     sent = await announce(services, told.announcements, too_old=told.too_old)
     return _numbers(written) | {"events": sent.json(), "mails": await followups.plan(services, held)}

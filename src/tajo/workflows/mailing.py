@@ -91,10 +91,16 @@ async def preview(services: Services, rule: Rule, held: Held) -> Preview:
     """Whom the rule means now, however old the session is; Brevo is asked who may be mailed."""
     emails = await services.database.read(rosters.emails_on, [held.key])
     people = await services.database.read(rosters.entries_of, emails)
-    told = [await services.database.read(recordings.load, uuid) for uuid in held.instances]
-    recorded = max((each.told_at for each in told if each is not None and each.share_url), default=None)
+    recorded = await services.database.read(recordings.of_occurrence, held.instances)
     ageless = replace(rule, max_age=timedelta.max)
-    found = followups.meant(ageless, people, [held.key], now=services.clock(), since=EVER, recorded_at=recorded)
+    found = followups.meant(
+        ageless,
+        people,
+        [held.key],
+        now=services.clock(),
+        since=EVER,
+        recorded_at=recorded.told_at if recorded else None,
+    )
     lines = await services.database.read(mails.overview, rule.name, _subject(rule, held))
     done = lines[0]["mails"] if lines else {}
     known = await services.database.read(_gone_out, [each.key for each in found.mails])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
@@ -13,8 +13,9 @@ from tajo.brevo.schema import Schema, clashes, missing
 from tajo.core.contact import Membership, fold, is_withdrawn
 from tajo.core.errors import ConfigError, RejectedError
 from tajo.core.mapping import Attribute, attributes
-from tajo.core.plan import Operation, Plan, Wanted, plan
-from tajo.store import ledger, rosters
+from tajo.core.plan import Listing, Operation, Plan, Wanted, plan
+from tajo.store import ledger, rosters, suppressions
+from tajo.workflows.consenting import Permissions, permissions, policy
 from tajo.workflows.services import Services
 
 
@@ -23,12 +24,15 @@ class Prepared:
     """A plan with everything that could not go into it.
 
     `refused` are people whose address Brevo cannot take: (e-mail, error); `unfit` counts field values that fit no
-    type: (attribute, why) → how many people.
+    type: (attribute, why) → how many people. `held_back` are people who are kept off lists, or of whom nothing is
+    written: e-mail → why; `left_out` are the latter among them.
     """
 
     plan: Plan
     refused: tuple[tuple[str, RejectedError], ...]
     unfit: Mapping[tuple[str, str], int]
+    held_back: Mapping[str, str] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
 
 def list_ids(services: Services, schema: Schema) -> dict[Membership, int]:
@@ -81,7 +85,7 @@ def check_types(services: Services, schema: Schema) -> None:
 
 
 def _a(type_: str) -> str:
-    return {"float": "a number", "date": "a date"}.get(type_, "text")
+    return {"float": "a number", "date": "a date", "boolean": "a yes or no"}.get(type_, "text")
 
 
 def prepare(
@@ -95,33 +99,78 @@ def prepare(
     wanted: list[Wanted] = []
     refused: list[tuple[str, RejectedError]] = []
     unfit: Counter[tuple[str, str]] = Counter()
+    emails = set(emails)
     found = rosters.entries_of(connection, emails)
-    for email in sorted({*emails, *found}):
+    barred = _barred(connection, services, emails)
+    held_back: dict[str, str] = {}
+    left_out: set[str] = set()
+    mapping = services.mapping  # made anew each time that it is asked for
+    for email in sorted(emails):
         contact = fold(email, found.get(email, ()))
-        mapped = attributes(contact, services.mapping, schema.attributes)
+        may = barred.consent.of(email)
+        if contact.stands and (why := barred.why(email)):
+            held_back[email] = why
+        if not may.contact:
+            # As if nothing stood any more: who was written before leaves our lists, of others nothing is written.
+            left_out |= {email} if contact.stands else set()
+            wanted.append(Wanted(email, {}, frozenset(), withdrawn=True, listing=Listing.WITHOUT_CONSENT))
+            continue
+        mapped = attributes(contact, mapping, schema.attributes)
         unfit.update(mapped.refused)
         try:
             ContactWrite(email, mapped.attributes)
         except RejectedError as error:
             refused.append((email, error))
             continue
-        on = frozenset(lists[each] for each in contact.lists if each in lists)
-        wanted.append(Wanted(email, mapped.attributes, on, withdrawn=is_withdrawn(contact)))
+        on = frozenset(lists[each] for each in contact.lists if each in lists and may.lists)
+        wanted.append(Wanted(email, mapped.attributes, on, is_withdrawn(contact), barred.listing(email)))
     before = ledger.load(connection, (each.email for each in wanted))
     return Prepared(
         plan(wanted, before, phones=ledger.phone_holders(connection), managed=set(lists.values())),
         tuple(refused),
         unfit,
+        held_back,
+        frozenset(left_out),
     )
 
 
-def shown(operation: Operation, names: Mapping[int, str]) -> dict[str, object]:
-    """One planned write as `tajo plan --json` shows it."""
+@dataclass(frozen=True, slots=True)
+class _Barred:
+    """Who is kept off lists. `suppressed`: e-mail → why."""
+
+    suppressed: Mapping[str, str]
+    consent: Permissions
+
+    def why(self, email: str) -> str:
+        if email in self.suppressed:
+            return f"suppressed: {self.suppressed[email]}"
+        return self.consent.of(email).why
+
+    def listing(self, email: str) -> Listing:
+        if email in self.suppressed:
+            return Listing.SUPPRESSED
+        return Listing.ALLOWED if self.consent.of(email).lists else Listing.WITHOUT_CONSENT
+
+
+def kept_off_lists(connection: sa.Connection, services: Services, emails: Collection[str]) -> set[str]:
+    """Those of these people who may be on no list: without consent, or suppressed."""
+    barred = _barred(connection, services, emails)
+    return {email for email in emails if barred.listing(email) is not Listing.ALLOWED}
+
+
+def _barred(connection: sa.Connection, services: Services, emails: Collection[str]) -> _Barred:
+    rules = policy(services.config)
+    return _Barred(suppressions.among(connection, emails), permissions(connection, rules, emails))
+
+
+def shown(operation: Operation, names: Mapping[int, str], why: str = "") -> dict[str, object]:
+    """One planned write as `tajo plan --json` shows it; `why` somebody is kept off lists."""
     values: dict[str, Attribute] = dict(operation.attributes)
-    return {
+    told: dict[str, object] = {
         "email": operation.email,
         "change": operation.change.value,
         "attributes": values,
         "join": [names.get(each, str(each)) for each in sorted(operation.join)],
         "leave": [names.get(each, str(each)) for each in sorted(operation.leave)],
     }
+    return told | {"held_back": why} if why else told

@@ -21,6 +21,7 @@ from tajo.workflows import gaps
 from tajo.workflows.building import rebuild
 from tajo.workflows.engine import bounded
 from tajo.workflows.finding import UnknownSessionError, window_of
+from tajo.workflows.interacting import read_interactions
 from tajo.workflows.services import Services
 
 Json = Any
@@ -104,6 +105,8 @@ async def refresh(
         partial(_instance, services, kind, session_id, uuid, counts, listed.get("seen", {}).get(uuid, 0))
         for uuid in listed["uuids"]
     ]
+    absent = listed.get("absent", {})
+    jobs += [partial(read_interactions, services, kind, uuid, absent.get(uuid, ())) for uuid in listed["uuids"]]
     if details is not None and details.session.registration_required is not False and not listed["no_registration"]:
         jobs.append(partial(_registrants, services, details, since, counts))
     said = await bounded(jobs, max(1, len(jobs)))

@@ -84,7 +84,7 @@ def _day(value: str | date | datetime, name: str, now: datetime) -> date:
         ) from None
 
 
-def read_moment(text: str, now: datetime, name: str) -> datetime:
+def read_moment(text: str, now: datetime, name: str, *, origin: str = "events") -> datetime:
     """A time as typed: a UTC day, an ISO time (UTC unless it says otherwise), or 30m, 2h, 3d ago. UsageError."""
     units = {"m": "minutes", "h": "hours", "d": "days"}
     try:
@@ -94,7 +94,7 @@ def read_moment(text: str, now: datetime, name: str) -> datetime:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise UsageError(
-            f"{text[:40]!r} is no time for {name}", origin="events", hint="write 2026-09-01, 2h or 3d"
+            f"{text[:40]!r} is no time for {name}", origin=origin, hint="write 2026-09-01, 2h or 3d"
         ) from None
 
 

@@ -13,19 +13,33 @@ from tajo.config.model import Config
 from tajo.connectors.zoom.api.auth import Tokens
 from tajo.connectors.zoom.api.client import ZoomClient
 from tajo.connectors.zoom.config import ZoomConfig
-from tajo.core.fields import FIELDS, Field, question
-from tajo.core.outcome import Settle
+from tajo.core.engagement import Weights
+from tajo.core.fields import Field, Terms, catalogue, question
+from tajo.core.outcome import Outcome, Settle
 from tajo.core.roster import Rules
 from tajo.store import notes
 from tajo.store.database import Database
 from tajo.workflows.progress import Progress
 
 CONNECTED = "connector.zoom.connected_at"  # the note that keeps when the connector was first connected
+CLOSED_FOR = timedelta(hours=1)  # ours: scopes come by hand
 SILENCE = timedelta(seconds=60)  # ours: so long without one answer, and the vendor is unavailable
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def terms_of(config: Config) -> Terms:
+    """What a configuration decides about the values of fields."""
+    settings = config.engagement
+    weights = Weights(
+        **settings.weights.model_dump(),
+        enough_polls=settings.enough.polls,
+        enough_questions=settings.enough.questions,
+        enough_sessions=settings.enough.sessions,
+    )
+    return Terms(weights, frozenset(Outcome(each) for each in config.events.recording_ready))
 
 
 @dataclass
@@ -47,6 +61,7 @@ class Services:
     own_zoom: ZoomClient | None = None  # the app's own access, where `zoom` has a user's
     own_tokens: Tokens | None = None
     noted: dict[str, None] = field(default_factory=dict)  # what the operator should know of this run, once each
+    closed: dict[str, tuple[datetime, str]] = field(default_factory=dict)  # what the app may not read: until, and why
     unwatched: set[int] = field(default_factory=set)  # imports of work that broke off in this process
     holder: str = "sync"  # the role that this process holds: effects are claimed in its name
     started_at: datetime = field(init=False)
@@ -57,6 +72,19 @@ class Services:
     def note(self, sentence: str) -> None:
         """Remember something that was worked around, for the run's summary."""
         self.noted[sentence] = None
+
+    def close(self, feature: str, sentence: str) -> None:
+        """Ask no more for what the app may not read, for a while: refused calls count against it."""
+        self.closed[feature] = (self.clock() + CLOSED_FOR, sentence)
+        self.note(sentence)
+
+    def is_closed(self, feature: str) -> bool:
+        """Whether the feature was refused a short while ago; then the run's summary says so again."""
+        until, sentence = self.closed.get(feature, (None, ""))
+        if until is None or self.clock() >= until:
+            return False
+        self.note(sentence)
+        return True
 
     async def connected_at(self) -> datetime | None:
         """When the connector was first connected: what was before is never announced, and was never missed."""
@@ -77,8 +105,13 @@ class Services:
     def mapping(self) -> list[tuple[Field, str]]:
         """The field mapping as (field, Brevo attribute), the e-mail left out: it is the identity itself."""
         written = self.config.mapping_for("zoom")
-        fields = [(FIELDS[name], attribute) for name, attribute in written.fields.items() if name != "email"]
+        known = catalogue(self.terms)
+        fields = [(known[name], attribute) for name, attribute in written.fields.items() if name != "email"]
         return fields + [(question(title), attribute) for title, attribute in written.questions.items()]
+
+    @property
+    def terms(self) -> Terms:
+        return terms_of(self.config)
 
     @property
     def rules(self) -> Rules:

@@ -7,24 +7,30 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tajo.core.contact import fold, is_withdrawn
+from tajo.core import engagement
+from tajo.core.contact import Entry, fold, is_withdrawn
+from tajo.core.engagement import Score
+from tajo.core.fields import Terms
 from tajo.store import effects, ledger, letters, mails, rosters, suppressions
+from tajo.workflows.scoring import scores_of
 
 
-def story(connection: sa.Connection, email: str) -> dict[str, Any] | None:
+def story(connection: sa.Connection, email: str, terms: Terms) -> dict[str, Any] | None:
     """Everything known about an e-mail, as JSON; None for somebody nobody has heard of.
 
-    Per session: registered when and from where, stays, minutes, outcome. Then what was written to Brevo and when, or
-    why not, and the events that were sent about them.
+    Per session: registered when and from where, stays, minutes, outcome, and the score with its reasons. Then what was
+    written to Brevo and when, or why not, and the events that were sent about them.
     """
     lines = rosters.lines_of(connection, email)
     written = ledger.written(connection, email)
     open_letters = letters.open_letters(connection, email)
     if not lines and written is None and not open_letters:
         return None
+    scored = scores_of(email, [line.entry for line in lines], terms.weights)
+    scores = {entry.occurrence: score for entry, score in scored if engagement.attended(entry)}
     return {
         "email": email,
-        "sessions": [_session(line) for line in lines],
+        "sessions": [_session(line) | _engagement(line.entry, scores.get(line.entry.occurrence)) for line in lines],
         "written": _written(written),
         "why_not": _why_not(email, lines, written),
         "events": effects.of_person(connection, email),
@@ -54,6 +60,24 @@ def _session(line: rosters.Line) -> dict[str, Any]:
         "present_s": round(entry.present.total_seconds()),
         "held_s": round(entry.held.total_seconds()),
         "joins": entry.joins,
+    }
+
+
+def _engagement(entry: Entry, score: Score | None) -> dict[str, Any]:
+    """What somebody did beside being there, and what that makes; no score for who was not there or is left out."""
+    delay = engagement.join_delay(entry)
+    return {
+        "join_delay_s": round(delay.total_seconds()) if delay is not None else None,
+        "left_early": engagement.left_early(entry),
+        "polls_answered": entry.polls_answered,
+        "questions_asked": entry.questions_asked,
+        "score": None
+        if score is None
+        else {
+            "value": score.value,
+            "version": score.version,
+            "reasons": [[each.word, each.points, each.most] for each in score.reasons],
+        },
     }
 
 

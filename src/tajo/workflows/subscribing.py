@@ -17,6 +17,7 @@ from tajo.core.errors import RejectedError, TajoError
 from tajo.http import Http
 from tajo.store import heartbeats, inbox, signins
 from tajo.store.database import Database
+from tajo.workflows.checking import optional
 from tajo.workflows.connecting import features
 from tajo.workflows.services import Services
 
@@ -60,7 +61,7 @@ class Setup:
 
 
 async def setup(services: Services) -> Setup:
-    """The address, the events and the least scopes, each under the first feature that needs it."""
+    """The address, the events and the least scopes, each under the first feature that needs it; optional ones last."""
     token = await services.tokens.token()
     sync = services.connector.sync
     on = [name for name in ("participants", "webinars", "recordings") if getattr(sync, name)]
@@ -69,6 +70,8 @@ async def setup(services: Services) -> Setup:
     for feature in features(services):
         for needed in needs([feature], token.level).values():
             _add(wanted, needed, feature, token.scopes)
+    for needed in optional(services, token.level).values():
+        _add(wanted, needed, needed.features[0], token.scopes)
     for needed in told.values():
         _add(wanted, needed.at(token.level), "webhooks", token.scopes)
     public = services.config.server.public_url

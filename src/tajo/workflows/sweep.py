@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from tajo.store import rosters, runs
-from tajo.workflows import delivering, followups, sync, telling
+from tajo.workflows import delivering, followups, opt_ins, sync, telling
 from tajo.workflows.announcing import announce
 from tajo.workflows.engine import Durable, Engine, workflow
 from tajo.workflows.services import Services
@@ -39,6 +39,7 @@ async def deliver_and_announce(services: Services, run_id: str) -> Json:
     """Contacts and lists of the run's people, then the events of its sessions that are over or still to come."""
     emails = await services.database.read(runs.people, run_id)
     report = await delivering.deliver_people(services, emails)
+    await opt_ins.ask(services, emails)
     held = await services.database.read(rosters.held, await services.database.read(runs.sessions, run_id))
     told = await telling.of_sessions(services, emails, held, await telling.quiet(services))
     sent = await announce(services, told.announcements, too_old=told.too_old)

@@ -13,7 +13,7 @@ from tajo.core.facts import Kind
 from tajo.core.outcome import Outcome, Readiness
 from tajo.core.problems import problem_of
 from tajo.store import letters, notes, rosters, runs
-from tajo.workflows import delivering, finding, reading
+from tajo.workflows import delivering, finding, opt_ins, opt_outs, reading, recording, scoring
 from tajo.workflows.engine import Durable, Engine, Inline, Steps, workflow
 from tajo.workflows.services import Services
 
@@ -48,7 +48,7 @@ async def synchronise(
 ) -> Json:
     """Carry a run out, step by step, and close it: done, or paused where it can be taken up again."""
     try:
-        await _step(steps, "prepare", partial(_prepare, services))
+        await _step(steps, "prepare", partial(_prepare, services), run_id)
         found = await _step(steps, "discover", partial(finding.discover, services), run_id)
         services.progress.phase("sessions", len(found["sessions"]))
         read = await steps.each(
@@ -56,16 +56,29 @@ async def synchronise(
         )
         for each in read:
             _raise_if_failed(each)
+        recorded = await _recordings(services, steps, run_id, found.get("recorded", []))
         written = await _step(steps, "deliver", partial(deliver, services), run_id)
-        return await _step(steps, "close", partial(_close, services), run_id, found, read, written)
+        return await _step(steps, "close", partial(_close, services), run_id, found, read, written | recorded)
     except StoppedError as stopped:
         return await steps.run("pause", partial(_pause, services), run_id, stopped.problem)
 
 
-async def _prepare(services: Services) -> Json:
-    """Whatever is wrong with the configuration is said before Zoom is asked for anything."""
+async def _recordings(services: Services, steps: Steps, run_id: str, wanted: list[list[str]]) -> Json:
+    """Recordings after the rosters, which tell whom they concern, and before contacts, which carry their links."""
+    if not wanted:
+        return {"recordings": {"read": 0, "waiting": 0}}
+    return {
+        "recordings": await _step(steps, "recordings", partial(recording.read_recordings, services, run_id), wanted)
+    }
+
+
+async def _prepare(services: Services, run_id: str) -> Json:
+    """Whatever is wrong with the configuration is said before Zoom is asked for anything; then who opted out or in."""
     services.schema = None  # a service runs for weeks: what Brevo has is read anew for each run
     await delivering.read_schema(services)
+    await opt_outs.poll(services)
+    if clicked := await opt_ins.confirm(services):
+        await services.database.write(runs.add_people, run_id, sorted(clicked))
     return None
 
 
@@ -134,6 +147,7 @@ async def _close(services: Services, run_id: str, found: Json, read: list[Json],
     state = runs.PAUSED if retry else runs.DONE
 
     def close(connection: Any) -> None:
+        scoring.publish_first(connection, services.terms.weights)
         if runs.load(connection, run_id).state != runs.DONE:  # a step that is done again counts once
             notes.put(connection, RECOVERED, (notes.get(connection, RECOVERED) or 0) + summary["recovered"])
         runs.end(connection, run_id, state, kept, now)

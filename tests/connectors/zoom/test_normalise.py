@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tajo.connectors.zoom.api.participants import ParticipantRow
+from tajo.connectors.zoom.api.polls import Detail, Entry
+from tajo.connectors.zoom.api.recordings import read_recording
 from tajo.connectors.zoom.api.registrants import Registrant
 from tajo.connectors.zoom.api.reports import FeaturesUsed, HistoryRow
 from tajo.connectors.zoom.api.sessions import PastMeeting, ScheduledOccurrence, SessionDetails, read_details
@@ -20,10 +22,12 @@ from tajo.connectors.zoom.normalise import (
     email,
     found_in_history,
     found_in_report,
+    recorded,
     registration,
+    respondents,
     session,
 )
-from tajo.core.facts import Instance, Kind, Registration, Role, Scheduled, Status, Stay
+from tajo.core.facts import Instance, Interaction, Kind, Registration, Respondent, Role, Scheduled, Status, Stay
 
 NINE = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -393,3 +397,48 @@ def test_any_change_changes_the_digest(rows: list[ParticipantRow]) -> None:
     longer.take([*distinct[:-1], replace(distinct[-1], leave_time=NINE + 11 * MINUTE)])
     fewer.take(distinct[:-1])
     assert len({before.digest, longer.digest, fewer.digest}) == 3
+
+
+# --- polls, Q&A, recordings
+
+
+def test_a_poll_question_counts_once_and_every_question_asked_counts() -> None:
+    """On two devices, under two letter cases of the address, with one answer left open."""
+    again = Detail("p1", "How?", "Well")
+    entries = [
+        Entry("Kim", "Kim@Mail.example", (again, Detail("p1", "When?", ""))),
+        Entry("Kim (phone)", "kim@mail.example", (again, Detail("p2", "How?", "Badly"))),
+    ]
+    assert respondents("u", Interaction.POLL, entries) == [
+        Respondent("u", Interaction.POLL, 2, "Kim", "kim@mail.example")
+    ]
+    assert respondents("u", Interaction.QUESTION, entries) == [
+        Respondent("u", Interaction.QUESTION, 4, "Kim", "kim@mail.example")
+    ]
+
+
+def test_several_who_are_anonymous_are_not_one() -> None:
+    nobody = Entry("Anonymous Attendee", "", (Detail("p1", "How?", "Well"),))
+    assert [each.times for each in respondents("u", Interaction.POLL, [nobody, nobody, Entry("Lee", "", ())])] == [1, 1]
+
+
+def test_a_recording_is_of_the_session_that_its_instance_is_of() -> None:
+    """An upload tells type 99 and no passcode that people type."""
+    told = read_recording(
+        {
+            "uuid": "u==",
+            "id": 1,
+            "type": 99,
+            "duration": 61,
+            "share_url": "https://zoom.example/s",
+            "recording_play_passcode": "play",
+            "auto_delete": True,
+            "auto_delete_date": "2026-12-01",
+            "recording_files": [{"file_type": "MP4"}, {"file_type": "TRANSCRIPT"}],
+        }
+    )
+    found = recorded(told, Kind.WEBINAR, "97", NINE)
+    assert (found.kind, found.session_id, found.passcode, found.duration_min) == (Kind.WEBINAR, "97", "play", 61)
+    assert (found.transcript, found.expires_on, found.told_at) == (True, date(2026, 12, 1), NINE)
+    stays = read_recording({"auto_delete": False, "auto_delete_date": "2026-12-01"})
+    assert recorded(stays, Kind.WEBINAR, "97", NINE).expires_on is None

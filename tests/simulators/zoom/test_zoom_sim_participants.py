@@ -108,11 +108,10 @@ def test_polls_and_questions_are_grouped_by_respondent(zoom: Any) -> None:
     assert len(polls["questions"]) == 12
     assert set(polls["questions"][0]["question_details"][0]) == {"polling_id", "question", "answer", "date_time"}
     qa = zoom.json(f"/report/webinars/{session.id}/qa")
-    assert qa["questions"] == [
-        {
-            "email": "",
-            "name": "Anonymous Attendee",
-            "question_details": [{"question": "Is there a recording?", "answer": "live answered"}],
-        }
-    ]
+    assert [len(each["question_details"]) for each in qa["questions"]] == [2, 1, 1, 1]
+    assert qa["questions"][-1] == {
+        "email": "",
+        "name": "Anonymous Attendee",
+        "question_details": [{"question": "Is there a recording?", "answer": "live answered"}],
+    }
     assert zoom.json(f"/past_meetings/{zoom.session('Team meeting').id}/polls")["questions"] == []

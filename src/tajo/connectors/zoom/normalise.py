@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 from tajo.connectors.zoom.api.participants import ParticipantRow
+from tajo.connectors.zoom.api.polls import Detail, Entry
+from tajo.connectors.zoom.api.recordings import Recording
 from tajo.connectors.zoom.api.registrants import Registrant
 from tajo.connectors.zoom.api.reports import HistoryRow
 from tajo.connectors.zoom.api.sessions import PastMeeting, SessionDetails
 from tajo.connectors.zoom.api.webinars import Panelist
-from tajo.core.facts import Instance, Kind, Registration, Role, Scheduled, Session, Status, Stay
+from tajo.core.facts import (
+    Instance,
+    Interaction,
+    Kind,
+    Registration,
+    Respondent,
+    Role,
+    Scheduled,
+    Session,
+    Status,
+    Stay,
+)
+from tajo.core.recordings import Recorded
 
 WEBINAR_TYPES = frozenset({5, 6, 9})
 
@@ -21,7 +35,7 @@ WEBINAR_TYPES = frozenset({5, 6, 9})
 class Found:
     """An instance as a listing shows it: enough to know that its session has to be read.
 
-    `registration` and `recorded` are None where Zoom does not tell; `participants` is 0 then.
+    `registration`, `recorded`, `polled` and `asked` (Q&A) are None where Zoom does not tell; `participants` is 0 then.
     """
 
     kind: Kind
@@ -31,6 +45,8 @@ class Found:
     host_email: str
     registration: bool | None = None
     recorded: bool | None = None
+    polled: bool | None = None
+    asked: bool | None = None
     participants: int = 0
 
 
@@ -53,6 +69,8 @@ def found_in_history(row: HistoryRow) -> Found | None:
         host_email=email(row.host_email),
         registration=row.features.registration,
         recorded=row.features.record_to_cloud,
+        polled=row.features.poll,
+        asked=row.features.meeting_questions if kind is Kind.MEETING else None,  # it tells of meetings' Q&A only
         participants=row.participants_count,
     )
 
@@ -130,6 +148,44 @@ def registration(row: Registrant, *, occurrence_id: str = "", source: str = "") 
         job_title=row.job_title.strip(),
         country=row.country.strip(),
         answers=row.answers,
+    )
+
+
+def respondents(uuid: str, what: Interaction, entries: Iterable[Entry]) -> list[Respondent]:
+    """How much each respondent answered or asked in one instance; those who did nothing are left out.
+
+    A poll's question counts once, however often it was answered: on two devices, or again. Each question asked counts.
+    """
+    names: dict[str, str] = {}
+    details: dict[str, list[Detail]] = {}
+    for n, entry in enumerate(entries):
+        who = email(entry.email) or f"#{n}"  # several who are anonymous are not one
+        names.setdefault(who, entry.name.strip())
+        details.setdefault(who, []).extend(entry.details)
+    times = {who: len(_counted(what, mine)) for who, mine in details.items()}
+    return [Respondent(uuid, what, times[who], name, email(who)) for who, name in names.items() if times[who]]
+
+
+def _counted(what: Interaction, details: Sequence[Detail]) -> Collection[object]:
+    if what is Interaction.POLL:
+        return {(each.poll, each.question) for each in details if each.answer}
+    return [each for each in details if each.question]
+
+
+def recorded(told: Recording, kind: Kind, session_id: str, at: datetime) -> Recorded:
+    """What the API tells of an instance's recording; the instance tells its session, as an upload's type does not."""
+    return Recorded(
+        uuid=told.uuid,
+        session_id=session_id,
+        kind=kind,
+        topic=told.topic,
+        share_url=told.share_url,
+        passcode=told.passcode or told.play_passcode,
+        duration_min=told.duration_min,
+        transcript=told.has_transcript,
+        told_at=at,
+        start=told.start_time,
+        expires_on=told.expires_on,
     )
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 
-from tajo.connectors.zoom.api import meetings, past, reports, webinars
+from tajo.connectors.zoom import normalise
+from tajo.connectors.zoom.api import meetings, past, polls, recordings, reports, webinars
 from tajo.connectors.zoom.api.client import ZoomClient
-from tajo.connectors.zoom.api.errors import CapabilityMissing, NotReady, ScopeMissing, WrongKind
+from tajo.connectors.zoom.api.errors import CapabilityMissing, NoRecording, NotReady, ScopeMissing, WrongKind
 from tajo.connectors.zoom.api.paging import Page
 from tajo.connectors.zoom.api.participants import ParticipantRow
 from tajo.connectors.zoom.api.registrants import Registrant, Status
 from tajo.connectors.zoom.api.webinars import Panelist
 from tajo.connectors.zoom.normalise import registration, session
 from tajo.core.errors import RejectedError
-from tajo.core.facts import Kind, Registration, Session
+from tajo.core.facts import Interaction, Kind, Registration, Respondent, Session
+from tajo.core.recordings import Recorded
 from tajo.http import Call
 
 STATUSES: tuple[Status, ...] = ("approved", "pending", "denied")
@@ -137,6 +140,31 @@ async def _sources(zoom: ZoomClient, known: Session, dates: Sequence[str]) -> di
 
 def _paged(call: Callable[..., Call[Page[Registrant]]]) -> Callable[[str], Call[Page[Registrant]]]:
     return lambda token: call(page_token=token)
+
+
+async def respondents(zoom: ZoomClient, kind: Kind, uuid: str, what: Interaction) -> list[Respondent]:
+    """Who answered polls, or asked questions, in one instance. The caller says what a refusal means."""
+    entries = await zoom.send(_INTERACTIONS[kind, what](uuid))
+    return normalise.respondents(uuid, what, entries)
+
+
+_INTERACTIONS: Mapping[tuple[Kind, Interaction], Callable[[str], Call[tuple[polls.Entry, ...]]]] = MappingProxyType(
+    {
+        (Kind.MEETING, Interaction.POLL): polls.of_meeting,
+        (Kind.MEETING, Interaction.QUESTION): polls.questions_of_meeting,
+        (Kind.WEBINAR, Interaction.POLL): polls.of_webinar,
+        (Kind.WEBINAR, Interaction.QUESTION): polls.questions_of_webinar,
+    }
+)
+
+
+async def recording(zoom: ZoomClient, kind: Kind, session_id: str, uuid: str, now: datetime) -> Recorded | None:
+    """The recording of one instance; None where there is none, or none yet: Zoom does not tell the two apart."""
+    try:
+        told = await zoom.send(recordings.of_session(uuid))
+    except (NoRecording, NotReady):
+        return None
+    return replace(normalise.recorded(told, kind, session_id, now), uuid=uuid)
 
 
 async def participants(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from tajo.simulators.world.truth import TruthOccurrence
@@ -92,12 +92,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A cloud recording: `sets` complete file sets under one uuid, there from `completed_at` on."""
+    """A cloud recording: `sets` complete file sets under one uuid, there from `completed_at` on.
+
+    `deleted_on` is when Zoom deletes it by itself, None for never.
+    """
 
     completed_at: datetime
     sets: int = 1
     passcode: str = "a1B2c3"
     transcript_at: datetime | None = None
+    deleted_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

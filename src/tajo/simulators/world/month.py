@@ -86,8 +86,13 @@ def _plain(cast: Cast) -> None:
     attend(held, people[:41])
     for minute, person in enumerate(people[:12], start=10):
         held.ask(person, "How are you?", "Good;Very good", minute=minute)
+    for minute, person in enumerate(people[4:9], start=30):
+        held.ask(person, "다음 주제로 무엇을 듣고 싶으세요?", "Data", minute=minute)
+    for minute, person in enumerate([people[2], people[2], people[20]], start=45):
+        held.ask(person, f"Question {minute}?", "", minute=minute, poll=False)
+    held.ask(people[21], "Can I have the slides?", "live answered", minute=49, poll=False, shown=False)
     held.ask(None, "Is there a recording?", "live answered", minute=50, poll=False)
-    held.record(sets=2, transcript=True)
+    held.record(sets=2, transcript=True, kept_days=90)
     for late in cast.some(90):
         if late not in people and len(plan.signups) < 63:
             plan.register(late, create_time=held.end + timedelta(hours=2 + len(plan.signups)))

@@ -119,6 +119,7 @@ class Date:
     scheduled: Occurrence | None = None
     held: list[Held] = field(default_factory=list)
     presences: dict[str, Presence] = field(default_factory=dict)  # by lower-case e-mail
+    asked: dict[str, list[bool]] = field(default_factory=dict)  # by lower-case e-mail: True for a poll, False for Q&A
 
     @property
     def end(self) -> datetime:
@@ -254,6 +255,7 @@ class SessionPlan:
         people = [] if date.rehearsal else self._signed_up(date, ended)
         met = {person.email for person in people}
         people += [self._present(p, "attended", ()) for email, p in date.presences.items() if email not in met]
+        people = [_with_answers(person, date.asked.get(person.email or "", [])) for person in people]
         return TruthOccurrence(
             self.session.kind,
             self.session.id,
@@ -352,14 +354,28 @@ class Held:
         minutes = (self.end - self.start).total_seconds() / 60
         self.come(as_person(self.plan.session.host), 0, minutes, staff=True)
 
-    def record(self, *, sets: int = 1, ready_min: float = 40, transcript: bool = False) -> None:
-        """A cloud recording, ready `ready_min` minutes after the end; the transcript half an hour later."""
-        ready = self.end + timedelta(minutes=ready_min)
-        self.recording = Recording(ready, sets, transcript_at=ready + timedelta(minutes=30) if transcript else None)
+    def record(
+        self, *, sets: int = 1, ready_min: float = 40, transcript: bool = False, kept_days: int | None = None
+    ) -> None:
+        """A cloud recording, ready `ready_min` minutes after the end; the transcript half an hour later.
 
-    def ask(self, person: Person | None, question: str, answer: str, *, minute: float, poll: bool = True) -> None:
-        """An answer to a poll, or (poll=False) a question with its answer; person None is anonymous."""
-        name, email = (person.name, person.email) if person else ("Anonymous Attendee", "")
+        With `kept_days` Zoom deletes it so many days after the session.
+        """
+        ready = self.end + timedelta(minutes=ready_min)
+        goes = (self.end + timedelta(days=kept_days)).date() if kept_days is not None else None
+        transcript_at = ready + timedelta(minutes=30) if transcript else None
+        self.recording = Recording(ready, sets, transcript_at=transcript_at, deleted_on=goes)
+
+    def ask(
+        self, person: Person | None, question: str, answer: str, *, minute: float, poll: bool = True, shown: bool = True
+    ) -> None:
+        """An answer to a poll, or (poll=False) a question with its answer; person None is anonymous.
+
+        Without `shown` Zoom has the person's name, and hides the address.
+        """
+        name, email = (person.name, person.email if shown else "") if person else ("Anonymous Attendee", "")
+        if email:
+            self.date.asked.setdefault(email.lower(), []).append(poll)
         (self.polls if poll else self.qa).append(Answer(name, email, question, answer, self._at(minute)))
 
     def build(self) -> Instance:
@@ -373,6 +389,10 @@ class Held:
 def as_person(user: User) -> Person:
     """A user of the account as somebody who joins sessions."""
     return Person(user.first_name, user.last_name, user.email, zoom_id=user.id, internal=True)
+
+
+def _with_answers(person: TruthPerson, asked: Sequence[bool]) -> TruthPerson:
+    return replace(person, polls_answered=sum(asked), questions_asked=len(asked) - sum(asked)) if asked else person
 
 
 def _about(person: Person) -> dict[str, str]:

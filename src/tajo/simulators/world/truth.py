@@ -21,7 +21,8 @@ class TruthPerson:
     `email` is lower case, None when Zoom never shows one. `present_s` is the union of the person's stays outside the
     waiting room, in seconds; `join_count` the number of those stays (a second device, a breakout room and a failover
     count as one each). `identifiable`: Zoom's API shows, at the world's `now`, enough to know who this is and what they
-    did; somebody who cancelled has vanished from its lists and is not.
+    did; somebody who cancelled has vanished from its lists and is not. `polls_answered` and `questions_asked` are those
+    that Zoom shows with the person's address.
     """
 
     email: str | None
@@ -34,6 +35,8 @@ class TruthPerson:
     staff: bool = False  # host, alternative host or panelist
     identifiable: bool = True
     registrant_ids: tuple[str, ...] = ()
+    polls_answered: int = 0
+    questions_asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tajo.connectors.zoom.api import meetings, past, recordings, reports, users, webinars
+from tajo.connectors.zoom.api import meetings, past, polls, recordings, reports, users, webinars
 from tajo.connectors.zoom.api.limits import LIMITS
 from tajo.connectors.zoom.api.scopes import SCOPES
 from tajo.core.errors import ContractError
@@ -33,6 +33,10 @@ CALLS: list[Call[Any]] = [
     past.webinar_instances("1"),
     past.meeting_participants("u=="),
     past.webinar_participants("u=="),
+    polls.of_meeting("u=="),
+    polls.of_webinar("u=="),
+    polls.questions_of_meeting("u=="),
+    polls.questions_of_webinar("u=="),
     reports.meeting("u=="),
     reports.webinar("u=="),
     reports.meeting_participants("u=="),

@@ -26,9 +26,9 @@ def test_granular_scopes_are_enough_for_everything() -> None:
 
 
 def test_what_is_missing_is_named_by_call_and_feature() -> None:
-    """An app that may read everything but recordings lacks two scopes, and only where recordings are wanted."""
+    """An app that may read everything but recordings lacks one scope, and only where recordings are wanted."""
     granted = ALL_CLASSIC - {"recording:read:admin"}
-    assert set(missing(granted, ["recordings"])) == {"zoom.recordings.of_session", "zoom.recordings.of_user"}
+    assert set(missing(granted, ["recordings"])) == {"zoom.recordings.of_session"}
     assert missing(granted, ["participants", "webinars"]) == {}
 
 

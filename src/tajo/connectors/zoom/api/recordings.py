@@ -11,7 +11,7 @@ from typing import Any
 
 from tajo.connectors.zoom.api.paging import Page, page_of, page_query
 from tajo.connectors.zoom.api.paths import id_segment, uuid_segment
-from tajo.connectors.zoom.api.reading import Fields, address, count, ident, rows, text, when, whole
+from tajo.connectors.zoom.api.reading import Fields, address, count, flag, ident, rows, text, when, whole
 from tajo.http import Call
 
 
@@ -40,6 +40,7 @@ class Recording:
 
     `share_url` is "" where Zoom leaves it out. `passcode` is what people type; `play_passcode` goes behind the share
     or play address as "?pwd=". Neither is shown when the value is printed. `type` as in SessionDetails, 99 uploaded.
+    `expires_on` is the day on which Zoom deletes it, None for one that stays or where nobody says so.
     """
 
     uuid: str
@@ -55,6 +56,11 @@ class Recording:
     passcode: str = field(repr=False)
     play_passcode: str = field(repr=False)
     files: tuple[RecordingFile, ...]
+    expires_on: date | None = None
+
+    @property
+    def has_transcript(self) -> bool:
+        return any(file.type == "TRANSCRIPT" for file in self.files)
 
     @property
     def is_complete(self) -> bool:
@@ -102,7 +108,13 @@ def read_recording(fields: Fields) -> Recording:
         passcode=text(fields, "password"),
         play_passcode=text(fields, "recording_play_passcode"),
         files=rows(fields, "recording_files", _file),
+        expires_on=_expires_on(fields),
     )
+
+
+def _expires_on(fields: Fields) -> date | None:
+    day = when(fields, "auto_delete_date")
+    return None if day is None or flag(fields, "auto_delete") is False else day.date()
 
 
 def _file(fields: Fields) -> RecordingFile:

@@ -19,9 +19,9 @@ class Needed:
     """The scopes that open a call, in their ":admin" form, and the features that need it.
 
     Features named as in the configuration's `sync`: "participants" (meetings and who came), "webinars", "recordings".
-    Four more that nothing breaks without: "questions" (naming registration questions), "fallback" (finding past
-    sessions user by user), "zones" (a host's time zone, for sessions without one) and "comparison" (checking our
-    figures against another of Zoom's).
+    Five more that nothing breaks without: "engagement" (polls and Q&A), "questions" (naming registration questions),
+    "fallback" (finding past sessions user by user), "zones" (a host's time zone, for sessions without one) and
+    "comparison" (checking our figures against another of Zoom's).
     """
 
     classic: str
@@ -66,6 +66,10 @@ SCOPES: Mapping[str, Needed] = MappingProxyType(
         "zoom.past.webinar_participants": Needed(
             _WEBINAR, "webinar:read:list_past_participants:admin", ("comparison",)
         ),
+        "zoom.past.meeting_polls": Needed(_MEETING, "meeting:read:list_poll_results:admin", ("engagement",)),
+        "zoom.past.meeting_qa": Needed(_MEETING, "meeting:read:past_qa:admin", ("engagement",)),
+        "zoom.past.webinar_polls": Needed(_WEBINAR, "webinar:read:list_past_polls:admin", ("engagement",)),
+        "zoom.past.webinar_qa": Needed(_WEBINAR, "webinar:read:past_qa:admin", ("engagement",)),
         "zoom.report.meeting": Needed(_REPORT, "report:read:meeting:admin", ("comparison",)),
         "zoom.report.webinar": Needed(_REPORT, "report:read:webinar:admin", ("webinars",)),
         "zoom.report.meeting_participants": Needed(
@@ -80,7 +84,7 @@ SCOPES: Mapping[str, Needed] = MappingProxyType(
             _RECORDING, "cloud_recording:read:list_recording_files:admin", ("recordings",)
         ),
         "zoom.recordings.of_user": Needed(
-            _RECORDING, "cloud_recording:read:list_user_recordings:admin", ("recordings",)
+            _RECORDING, "cloud_recording:read:list_user_recordings:admin", ("comparison",)
         ),
     }
 )

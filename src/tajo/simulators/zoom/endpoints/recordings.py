@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from datetime import timedelta
 
+from tajo.simulators.world import Recording
 from tajo.simulators.zoom.archive import Took
 from tajo.simulators.zoom.call import Call, Json, minutes, utc
 from tajo.simulators.zoom.errors import ZoomError
@@ -96,7 +97,14 @@ def _recording(call: Call, took: Took) -> Json:
         "recording_play_passcode": f"{recording.passcode}.simulated",
         "recording_files": files,
         "participant_audio_files": [],
-    }
+    } | expiry(recording)
+
+
+def expiry(recording: Recording) -> Json:
+    """When it is deleted by itself, if it is."""
+    if recording.deleted_on is None:
+        return {}
+    return {"auto_delete": True, "auto_delete_date": recording.deleted_on.isoformat()}
 
 
 def _file(took: Took, number: int, entry: tuple[str, str, str, int]) -> Json:

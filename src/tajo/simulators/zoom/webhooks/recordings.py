@@ -12,7 +12,7 @@ from hashlib import sha256
 from tajo.simulators.world import Recording, World
 from tajo.simulators.zoom.archive import Took
 from tajo.simulators.zoom.call import minutes, utc
-from tajo.simulators.zoom.endpoints.recordings import _FILES, _file
+from tajo.simulators.zoom.endpoints.recordings import _FILES, _file, expiry
 from tajo.simulators.zoom.webhooks.event import Event, Json, live, shortly
 
 _TRANSCRIPT = ("TRANSCRIPT", "VTT", "audio_transcript", 7_342)
@@ -72,7 +72,7 @@ def _ready(world: World, took: Took, recording: Recording, what: str, at: dateti
         "password": recording.passcode,
         "recording_play_passcode": f"{recording.passcode}.simulated",
         "on_prem": False,
-    }
+    } | expiry(recording)
     payload = {"account_id": world.account_id, "object": body}
     return live(f"recording.{what}", shortly(at, instance.uuid), payload, download_token=f"eyJ.simulated.{secret}")
 
