@@ -163,6 +163,7 @@ async def services(
             progress=told.progress,
             clock=clock,
             answered=told.answered,
+            vault=vault(config),
             own_zoom=_zoom(config, api, own, gates, told) if own else None,
             own_tokens=own,
         )

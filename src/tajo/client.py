@@ -291,9 +291,11 @@ class Contacts:
         """One person's story, as `tajo why --json` prints it; None for somebody unknown."""
         if self._client.remote is not None:
             return await self._client.remote.why(email)
+        from tajo.workflows.consenting import policy
         from tajo.workflows.stories import story
 
-        return await self._client.database(self._client.config()).read(story, email.strip().lower())
+        config = self._client.config()
+        return await self._client.database(config).read(story, email.strip().lower(), policy(config))
 
 
 def _remote(base_url: str, api_key: str | None, *, other: bool) -> Remote:

@@ -18,14 +18,16 @@ def command(email: str, config_path: Path | None, as_json: bool, no_input: bool)
     """Tell one person's story: registered, came, written to Brevo, or why not."""
     del no_input
     from tajo import app
+    from tajo.workflows.consenting import policy
     from tajo.workflows.stories import story
 
     email = email.encode(errors="replace").decode()  # bytes that are no text are nobody's address
-    database = app.database_if_any(read_config(config_path, optional=True))
+    config = read_config(config_path, optional=True)
+    database = app.database_if_any(config)
     told = None
     if database is not None:
         try:
-            told = database.read_now(story, email.strip().lower())
+            told = database.read_now(story, email.strip().lower(), policy(config))
         finally:
             database.close()
     if told is None:
@@ -55,9 +57,26 @@ def narrate(told: dict[str, Any]) -> list[str]:
         lines.append(f"  Brevo: written {_time(written['at'])} UTC by {written['how']}: {values}")
         lists = ", ".join(str(each) for each in written["lists"])
         lines.append(f"    on lists: {lists or 'none of ours'}")
+    lines += _wishes(told)
     for letter in told["dead_letters"]:
         lines.append(f"  refused: {letter['reason']}" + (f" → {letter['remedy']}" if letter["remedy"] else ""))
     return lines
+
+
+def _wishes(told: dict[str, Any]) -> list[str]:
+    """What they agreed to, with the evidence, and why no mail goes to them any more."""
+    lines = []
+    if consent := told["consent"]:
+        lines.append(f"  consent: {consent['why'] or 'lists and mail'}")
+        for each in consent["answers"]:
+            said = f"“{each['question']}”: “{each['answer']}” ({each['decision']})"
+            lines.append(f"    {_time(each['at'])} UTC, {each['subject']}, {said}")
+        if consent["double_opt_in"]:
+            lines.append(f"    asked by Brevo's double opt-in: {consent['double_opt_in']}")
+    return lines + [
+        f"  suppressed since {_time(each['at'])} UTC: {each['reason']} ({each['source']}: {each['evidence']})"
+        for each in told["suppressed"]
+    ]
 
 
 def _session(each: dict[str, Any]) -> list[str]:

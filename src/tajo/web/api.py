@@ -26,6 +26,7 @@ from tajo.store.database import Database
 from tajo.store.inbox import Inbox, Received
 from tajo.web import asking
 from tajo.workflows import connecting, jobs, request
+from tajo.workflows.consenting import policy
 from tajo.workflows.contacts import write_one
 from tajo.workflows.services import Services
 from tajo.workflows.stories import story
@@ -204,7 +205,7 @@ class Api:
         """By POST: an address is not for logs of proxies, where URLs are."""
         body = await asking.body_of(asked, "email")
         email = asking.text(body, "email", needed=True) or ""
-        return 200, {"story": await self.database.read(story, email.strip().lower())}
+        return 200, {"story": await self.database.read(story, email.strip().lower(), policy(self.config))}
 
     # --- the inbox ---
 

@@ -23,7 +23,7 @@ PAGE = 1000
 OVERLAP = timedelta(minutes=10)  # ours: between our clock and Brevo's, and until a change shows
 
 
-async def poll(services: Services) -> int:
+async def poll(services: Services, *, pages: int = AT_ONCE) -> int:
     """Ask Brevo who opted out since the last time, everybody at the first; how many were new on our list.
 
     Contacts are read a part at a time, and the next poll goes on: an account may have more of them than an hour
@@ -33,20 +33,20 @@ async def poll(services: Services) -> int:
         now = services.clock()
         told = [of_block(each.email, each.code, each.at, now) for each in await flags.blocked(services)]
         new = await services.database.write(suppressions.add, told)
-        return new + await _changed_contacts(services)
+        return new + await _changed_contacts(services, pages)
     except TransientError as error:
         services.note(f"who opted out could not be read from Brevo this time: {error.line()}")
         return 0
 
 
-async def _changed_contacts(services: Services) -> int:
+async def _changed_contacts(services: Services, pages: int) -> int:
     cursor = await services.database.read(notes.get, CURSOR) or {}
     since = datetime.fromisoformat(cursor["since"]) if cursor.get("since") else None
     began = datetime.fromisoformat(cursor["began"]) if cursor.get("began") else services.clock()
     offset = int(cursor.get("offset", 0))
     ours = flags.ours(services, await flags.known_lists(services))
     new = 0
-    for _ in range(AT_ONCE):
+    for _ in range(pages):
         page = await services.brevo.send(contacts.page(modified_since=since, offset=offset, limit=PAGE))
         offset += len(page.contacts)
         done = not page.contacts or offset >= page.count
