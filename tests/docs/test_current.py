@@ -21,7 +21,12 @@ from tajo.core import errors
 from tajo.core.fields import FIELDS
 
 ROOT = Path(__file__).resolve().parents[2]
-TWINS = [("README.md", "README.ko.md"), ("docs/zoom.md", "docs/zoom.ko.md"), ("docs/api.md", "docs/api.ko.md")]
+TWINS = [
+    ("README.md", "README.ko.md"),
+    ("docs/zoom.md", "docs/zoom.ko.md"),
+    ("docs/api.md", "docs/api.ko.md"),
+    ("docs/consent.md", "docs/consent.ko.md"),
+]
 
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^(?P<level>#{1,6}) (?P<text>.+)$", re.MULTILINE)

@@ -81,11 +81,12 @@ async def test_the_strict_reading_of_the_limits_is_held(bench: Any) -> None:
         assert known(b).keys() == {KIM}
 
 
+@pytest.mark.parametrize("status", [503, 403, 400])
 @pytest.mark.parametrize("route", ["GET /smtp/blockedContacts", "GET /contacts?"])
-async def test_while_brevo_is_away_the_run_goes_on_and_says_so(bench: Any, route: str) -> None:
+async def test_where_brevo_does_not_answer_the_run_goes_on_and_says_so(bench: Any, route: str, status: int) -> None:
     async with bench() as b:
         b.brevo.add_contact(KIM, email_blacklisted=True)
-        b.brevo.faults.order(Fault.respond(503), route, times=None)
+        b.brevo.faults.order(Fault.respond(status), route, times=None)
         await opt_outs.poll(b.services)
         (note,) = b.services.noted_so_far()
         assert "could not be read" in note

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from tajo.brevo.api import contacts
 from tajo.brevo.api.contacts import Contact
 from tajo.brevo.webhook import Told
-from tajo.core.errors import TransientError
+from tajo.core.errors import TajoError
 from tajo.core.suppression import Suppression, of_block, of_flags
 from tajo.store import notes, opt_ins, suppressions
 from tajo.workflows import flags
@@ -27,19 +28,25 @@ async def poll(services: Services, *, pages: int = AT_ONCE) -> int:
     """Ask Brevo who opted out since the last time, everybody at the first; how many were new on our list.
 
     Contacts are read a part at a time, and the next poll goes on: an account may have more of them than an hour
-    allows. While Brevo cannot be read the run goes on without: before a mail everybody is asked about anyway.
+    allows. Where Brevo does not let it be read the run goes on: an account that may not send can still have its contacts
+    written, and before a mail everybody is asked about anyway.
     """
-    try:
-        now = services.clock()
-        told = [of_block(each.email, each.code, each.at, now) for each in await flags.blocked(services)]
-        new = await services.database.write(suppressions.add, told)
-        return new + await _changed_contacts(services, pages)
-    except TransientError as error:
-        services.note(f"who opted out could not be read from Brevo this time: {error.line()}")
-        return 0
+    new = 0
+    for ask in (_blocked, partial(_changed_contacts, pages=pages)):
+        try:
+            new += await ask(services)
+        except TajoError as error:
+            services.note(f"who opted out could not be read from Brevo this time: {error.line()}")
+    return new
 
 
-async def _changed_contacts(services: Services, pages: int) -> int:
+async def _blocked(services: Services) -> int:
+    now = services.clock()
+    told = [of_block(each.email, each.code, each.at, now) for each in await flags.blocked(services)]
+    return await services.database.write(suppressions.add, told)
+
+
+async def _changed_contacts(services: Services, *, pages: int) -> int:
     cursor = await services.database.read(notes.get, CURSOR) or {}
     since = datetime.fromisoformat(cursor["since"]) if cursor.get("since") else None
     began = datetime.fromisoformat(cursor["began"]) if cursor.get("began") else services.clock()
