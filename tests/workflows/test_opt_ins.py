@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tajo.brevo.webhook import Joined, Told
-from tajo.core.errors import ConfigError, CredentialError, TransientError
+from tajo.core.consent import CLICK
+from tajo.core.errors import ConfigError, TransientError
 from tajo.core.facts import Kind, Registration, Status
 from tajo.core.suppression import Reason, Source, Suppression
 from tajo.simulators.faults import Fault
@@ -196,16 +197,17 @@ async def test_without_an_answer_it_is_parked_and_never_repeated(bench: Any, ros
         assert await confirm(b.services) == {KIM}
 
 
-async def test_a_refusal_before_anything_was_sent_is_tried_again(bench: Any, roster: Any, person: Any) -> None:
+async def test_what_keeps_brevo_from_sending_is_a_letter_and_tried_again(bench: Any, roster: Any, person: Any) -> None:
     async with bench(settings=BLOCK) as b:
         prepare(b)
         roster(b.database, person(KIM))
         b.brevo.exhaust_credits()
-        with pytest.raises(CredentialError):
-            await delivered(b, KIM)
+        assert await delivered(b, KIM) == 0
         assert state(b) is None
+        assert [each.subject for each in b.database.read_now(letters.open_letters)] == [CLICK]
         b.brevo.restore()
         assert await delivered(b, KIM) == 1
+        assert b.database.read_now(letters.open_letters) == []
 
 
 async def test_whom_brevo_refuses_to_ask_has_a_dead_letter(bench: Any, roster: Any, person: Any) -> None:
@@ -266,9 +268,13 @@ async def test_a_template_that_cannot_ask_is_named_with_its_line(
             with pytest.raises(ConfigError, match=problem):
                 await work(b.services)
         roster(b.database, person(KIM))
-        with pytest.raises(ConfigError, match=problem):
-            await delivered(b, KIM)
+        assert await delivered(b, KIM) == 0
         assert (asked(b), state(b)) == ([], None)
+        (letter,) = b.database.read_now(letters.open_letters)
+        assert problem in letter.reason
+        b.brevo.templates.clear()
+        b.brevo.add_template(12, html="<a href='{{ params.DOIurl }}'>Yes</a>", tag="optin")
+        assert await delivered(b, KIM) == 1
 
 
 async def test_while_brevo_cannot_be_asked_the_start_goes_on(bench: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from tajo.workflows.services import Services
 CURSOR = "brevo.opt_outs"  # the note: since when contacts are read, and how far
 AT_ONCE = 20  # ours: pages of 1000 contacts of one poll; their bucket may hold 100 calls an hour
 PAGE = 1000
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)  # a webhook about a click counts however long ago somebody was asked
 OVERLAP = timedelta(minutes=10)  # ours: between our clock and Brevo's, and until a change shows
 
 
@@ -28,8 +29,8 @@ async def poll(services: Services, *, pages: int = AT_ONCE) -> int:
     """Ask Brevo who opted out since the last time, everybody at the first; how many were new on our list.
 
     Contacts are read a part at a time, and the next poll goes on: an account may have more of them than an hour
-    allows. Where Brevo does not let it be read the run goes on: an account that may not send can still have its contacts
-    written, and before a mail everybody is asked about anyway.
+    allows. Where Brevo does not let it be read the run goes on: an account that may not send may have its contacts
+    written all the same, and before a mail everybody is asked about anyway.
     """
     new = 0
     for ask in (_blocked, partial(_changed_contacts, pages=pages)):
@@ -93,6 +94,3 @@ def take_in(connection: sa.Connection, told: Told, now: datetime) -> None:
     suppressions.add(connection, told.suppressions)
     asked = {each.email: each.lists for each in opt_ins.waiting(connection, _EVER, [j.email for j in told.joined])}
     opt_ins.confirm(connection, [j.email for j in told.joined if asked.get(j.email, frozenset()) & j.list_ids], now)
-
-
-_EVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
