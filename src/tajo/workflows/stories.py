@@ -94,6 +94,8 @@ def _why_not(email: str, lines: list[rosters.Line], written: ledger.Written | No
     """Why nothing was written about somebody who is on a roster; "" where something was."""
     if written is not None:
         return ""
+    if not lines:
+        return "on no roster"
     entries = [line.entry for line in lines]
     if entries and all(entry.excluded for entry in entries):
         return f"left out everywhere: {', '.join(sorted({entry.excluded for entry in entries}))}"
