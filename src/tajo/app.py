@@ -169,6 +169,7 @@ async def services(
             progress=told.progress,
             clock=clock,
             answered=told.answered,
+            vault=vault(config),
             own_zoom=_zoom(config, api, own, gates, told, patience) if own else None,
             own_tokens=own,
         )

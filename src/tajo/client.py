@@ -301,11 +301,13 @@ class Contacts:
         """One person's story, as `tajo why --json` prints it; None for somebody unknown."""
         if self._client.remote is not None:
             return await self._client.remote.why(email)
+        from tajo.workflows.consenting import policy
         from tajo.workflows.services import terms_of
         from tajo.workflows.stories import story
 
         config = self._client.config()
-        return await self._client.database(config).read(story, email.strip().lower(), terms_of(config))
+        database = self._client.database(config)
+        return await database.read(story, email.strip().lower(), terms_of(config), policy(config))
 
 
 def _remote(base_url: str, api_key: str | None, *, other: bool) -> Remote:

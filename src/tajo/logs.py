@@ -23,7 +23,7 @@ VERBOSE, INFO, WARNING, ERROR = 10, 20, 30, 40
 LEVELS: Mapping[str, int] = {"verbose": VERBOSE, "info": INFO, "warning": WARNING, "error": ERROR}
 
 _ERROR = ("error", "why", "origin", "code", "exit", "retry_at")
-_FIGURES = ("created", "changed", "unchanged", "refused", "sent", "ambiguous", "too_old")
+_FIGURES = ("created", "changed", "unchanged", "refused", "sent", "ambiguous", "too_old", "withheld")
 _RUN = ("run", "sessions", "rows", "in_review", "recovered", "unavailable", "dead_letters", *_FIGURES)
 _FOLLOWED = ("name", "session", "attempt", "rows", "again_in_s", *_ERROR, *_FIGURES)
 _MAILS = ("name", "session", "sent", "withdrawn", "suppressed", "too_old", "refused", "uncertain")

@@ -22,7 +22,7 @@ from tajo.store.inbox import Inbox
 from tajo.web.api import Api
 from tajo.web.app import Web, build
 from tajo.web.metrics import Metrics
-from tajo.workflows import checking, connecting, request
+from tajo.workflows import checking, connecting, opt_ins, request
 from tajo.workflows.engine import Engine
 from tajo.workflows.progress import Measured
 from tajo.workflows.services import Services, utc_now
@@ -73,7 +73,16 @@ async def receiving(config: Config, *, worker: bool) -> AsyncIterator[Running]:
         stack.push_async_callback(api.close)
         secrets = partial(_secrets, config)
         sign_ins = app.sign_ins(config, database)
-        asgi, web = build(database, box, secrets=secrets, clock=utc_now, metrics=metrics, sign_ins=sign_ins, api=api)
+        asgi, web = build(
+            database,
+            box,
+            secrets=secrets,
+            clock=utc_now,
+            metrics=metrics,
+            sign_ins=sign_ins,
+            api=api,
+            vault=app.vault(config),
+        )
         failure = Failure()
         if worker:
             await stack.enter_async_context(
@@ -113,6 +122,7 @@ async def _working(
     ):
         services.holder = role
         await checking.require_follow_ups(services)
+        await opt_ins.verify(services)
         worker = Worker(services, engine, box, name=role, receiving=receiving)
         task = asyncio.create_task(worker.run())
         task.add_done_callback(lambda done: failure.ended(done, role))

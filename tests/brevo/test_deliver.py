@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,11 +12,11 @@ import pytest
 
 from tajo.brevo import deliver
 from tajo.brevo.api.contacts import ContactWrite
-from tajo.brevo.api.errors import Clash
+from tajo.brevo.api.errors import Clash, NotFound
 from tajo.brevo.api.imports import MAX_BYTES
 from tajo.brevo.api.writing import json_size
 from tajo.core.errors import RejectedError
-from tajo.core.plan import Change, Delivered, Operation
+from tajo.core.plan import Change, Delivered, Listing, Operation
 from tajo.simulators.faults import Fault
 from tajo.simulators.world import Stage
 
@@ -177,6 +178,27 @@ async def test_somebody_who_was_deleted_meanwhile_is_created_again_whole(bench: 
         assert written.lost == ()
         assert b.contact().attributes == {"FIRSTNAME": "민서", "MEETING_DURATION": 90}
         assert b.contact().list_ids == {16, 17}
+
+
+@pytest.mark.parametrize("operation", [created({"FIRSTNAME": "Min"}), changed({"FIRSTNAME": "Min"})])
+async def test_who_is_suppressed_is_updated_and_never_created(bench: Any, operation: Operation) -> None:
+    suppressed = replace(operation, listing=Listing.SUPPRESSED)
+    async with bench() as b:
+        with pytest.raises(NotFound):
+            await b.write(suppressed, delivered({"LASTNAME": "Kim"}, 16))
+        assert dict(b.account.contacts) == {}
+        b.account.add_contact(KIM, email_blacklisted=True)
+        await b.write(suppressed, delivered({"LASTNAME": "Kim"}, 16))
+        assert b.contact().attributes["FIRSTNAME"] == "Min"
+        assert (b.contact().list_ids, b.contact().email_blacklisted) == (set(), True)
+
+
+async def test_who_is_without_consent_is_created_again_on_no_list(bench: Any) -> None:
+    operation = replace(changed({"FIRSTNAME": "Min"}), listing=Listing.WITHOUT_CONSENT)
+    async with bench() as b:
+        await b.write(operation, delivered({"LASTNAME": "Kim"}, 16))
+        assert b.contact().attributes == {"FIRSTNAME": "Min", "LASTNAME": "Kim"}
+        assert b.contact().list_ids == set()
 
 
 async def test_somebody_who_was_deleted_comes_back_without_a_number_that_was_taken(bench: Any) -> None:

@@ -217,3 +217,46 @@ def test_a_feature_whose_scope_is_missing_is_off_and_nothing_fails(desk: Any) ->
     assert len(off()) == 2
     assert all("webinars" in each for each in off())
     assert here.tajo("sync", "zoom").code == 0
+
+
+# --- consent ---
+
+ASKS = {
+    "question": "News?",
+    "on_missing": "double_opt_in",
+    "double_opt_in": {"template": 12, "redirect_url": "https://example.com/thanks"},
+}
+
+
+def test_with_a_consent_block_the_policy_is_told_and_nothing_warned_of(desk: Any) -> None:
+    here = desk()
+    here.configure(consent={"question": "News?", "on_missing": "skip"})
+    found = findings(here.tajo("check", "--json"))
+    assert found["consent"]["level"] == "ok"
+    assert found["consent"]["text"].endswith("without one: skip")
+    assert "double opt-in" not in found
+
+
+@pytest.mark.parametrize(
+    ("template", "code"),
+    [
+        ({"html": "{{ params.DOIurl }} <p>yes</p>", "tag": "optin"}, 0),
+        ({"html": "{{ params.DOIurl }} <p>yes</p>", "tag": "optin", "is_active": False}, 3),
+        ({}, 3),
+        (None, 3),
+    ],
+)
+def test_the_template_of_the_double_opt_in_is_looked_at(desk: Any, template: Any, code: int) -> None:
+    here = desk()
+    here.configure(consent=ASKS)
+    if template is not None:
+        here.brevo.add_template(12, **template)
+    ran = here.tajo("check", "--json")
+    found = findings(ran)["double opt-in"]
+    assert (ran.code, found["level"]) == (code, "failed" if code else "ok")
+    if code:
+        line = 1 + next(
+            n for n, text in enumerate((here.folder / "tajo.yml").read_text().splitlines()) if '"template"' in text
+        )
+        assert found["text"].startswith(f"tajo.yml:{line}: ")
+        assert found["remedy"]

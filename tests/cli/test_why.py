@@ -115,3 +115,31 @@ def test_it_works_without_any_network_or_secret(synced: Any) -> None:
     assert synced.tajo("why", "kim@mail.example").code == 0
     assert synced.tajo("connectors", "status", "zoom").code == 0
     assert (len(synced.zoom.calls), len(synced.brevo.calls)) == calls
+
+
+def test_what_somebody_wants_of_us(desk: Any) -> None:
+    """Consent by policy, and that they opted out in Brevo: both told, in words and as JSON."""
+    here = desk()
+    here.configure(consent={"question": "News?", "on_missing": "contact_only"})
+    here.brevo.add_contact("kim@mail.example", email_blacklisted=True)
+    ran = here.tajo("sync", "zoom")
+    assert "held back: suppressed: blocklisted in Brevo (1 people)" in ran.out + ran.err
+    assert "held back: no consent: no answer" in ran.out + ran.err
+    told = here.tajo("why", "kim@mail.example")
+    assert "on lists: none of ours" in told.out
+    assert "consent: no consent: no answer" in told.out
+    assert "blocklisted in Brevo (poll: emailBlacklisted)" in told.out
+    told = here.tajo("why", "kim@mail.example", "--json").json
+    assert [each["reason"] for each in told["suppressed"]] == ["blocklisted in Brevo"]
+    assert told["consent"]["mails"] is False
+
+
+def test_of_whom_nothing_is_written_for_lack_of_consent(desk: Any) -> None:
+    here = desk()
+    here.configure(consent={"question": "News?", "on_missing": "skip"})
+    here.tajo("sync", "zoom")
+    assert dict(here.brevo.contacts) == {}
+    told = here.tajo("why", "kim@mail.example")
+    assert "Brevo: nothing written. no consent: no answer, nothing is written" in told.out
+    plan = here.tajo("plan", "zoom")
+    assert "left out" in plan.out

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tajo.core.mapping import PHONE_ATTRIBUTES, Attribute
-from tajo.core.plan import Change, Delivered, Operation, Plan, Wanted, after, plan
+from tajo.core.plan import Change, Delivered, Listing, Operation, Plan, Wanted, after, plan
 
 KIM, LEE = "kim@mail.example", "lee@mail.example"
 Ledger = dict[str, Delivered]
@@ -322,3 +322,34 @@ def test_a_plan_changes_nothing_it_was_given(wants: list[Wanted]) -> None:
     held: dict[tuple[str, Attribute], str] = {}
     plan(wants, {}, phones=held)
     assert (wants, held) == (copies, {})
+
+
+# --- who may be on no list
+
+
+NOT_LISTED = [each for each in Listing if each is not Listing.ALLOWED]
+
+
+@pytest.mark.parametrize("listing", NOT_LISTED)
+def test_who_may_be_on_no_list_joins_none_and_leaves_as_everybody(listing: Listing) -> None:
+    """New, or on one of two lists, or on one that there is no reason for any more."""
+    new = replace(wanted(KIM, 16, 17, FIRSTNAME="Min"), listing=listing)
+    operation = only(planned([new], {}))
+    assert (operation.join, operation.attributes, operation.listing) == (frozenset(), {"FIRSTNAME": "Min"}, listing)
+    assert planned([replace(new, attributes={})], ledger(delivered(KIM, 17))).operations == ()
+    operation = only(planned([replace(new, lists=frozenset({16}))], ledger(delivered(KIM, 17, FIRSTNAME="Min"))))
+    assert (operation.join, operation.leave) == (frozenset(), frozenset({17}))
+
+
+@given(
+    st.lists(st.tuples(st.frozensets(st.integers(15, 19)), st.sampled_from(Listing)), max_size=8),
+    st.frozensets(st.integers(15, 19)),
+)
+def test_no_order_of_wishes_adds_a_list_while_it_is_not_allowed(
+    wishes: list[tuple[frozenset[int], Listing]], at_first: frozenset[int]
+) -> None:
+    lines = ledger(delivered(KIM, *at_first))
+    for lists, listing in wishes:
+        before = lines[KIM].lists
+        lines = applied(planned([replace(wanted(KIM, *lists), listing=listing)], lines), lines)
+        assert lines[KIM].lists == (lists if listing is Listing.ALLOWED else before & lists)

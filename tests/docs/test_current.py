@@ -32,6 +32,7 @@ TWINS = [
     ("docs/zoom.md", "docs/zoom.ko.md"),
     ("docs/service.md", "docs/service.ko.md"),
     ("docs/api.md", "docs/api.ko.md"),
+    ("docs/consent.md", "docs/consent.ko.md"),
     ("docs/engagement.md", "docs/engagement.ko.md"),
 ]
 

@@ -23,7 +23,8 @@ from tajo.simulators.world import live_webinar
 from tajo.simulators.zoom.webhooks import WebhookSender, WebhookSwitches, post_to, sign
 from tajo.store.database import Database
 from tajo.store.inbox import HANDLED, WAITING, Inbox
-from tajo.web.webhook import BODY_DEADLINE, ZoomWebhook
+from tajo.web.delivered import BODY_DEADLINE
+from tajo.web.webhook import ZoomWebhook
 from tajo.workflows import intake
 
 SECRET = "s3cret-token"

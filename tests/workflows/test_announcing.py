@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 
 from tajo.core.announce import Announcement
 from tajo.core.errors import TransientError
+from tajo.core.facts import Kind, Registration, Status
+from tajo.core.suppression import Reason, Source, Suppression
 from tajo.simulators.faults import Fault
-from tajo.store import effects
+from tajo.store import effects, facts, suppressions
 from tajo.workflows.announcing import announce
 
 pytestmark = pytest.mark.anyio
@@ -50,3 +53,22 @@ async def test_a_single_silence_stops_nothing(bench: Callable[..., Any]) -> None
         report = await announce(it.services, wanted(4))
         assert (report.sent, report.ambiguous) == (3, 1)
         assert len(it.brevo.events) == 4
+
+
+async def test_about_who_opted_out_or_has_not_agreed_nothing_is_told(bench: Callable[..., Any]) -> None:
+    """An event starts an automation, which writes to them; the operator is nobody's registrant."""
+    consent = {"consent": {"question": "News?"}, "events": {"operator": "p3@x.example"}}
+    yes = Registration("r", "p0@x.example", Status.APPROVED, NOW, answers=(("News?", "yes"),))
+    async with bench(settings=consent) as it:
+        for n in range(2):
+            mine = replace(yes, registrant_id=f"r{n}", email=f"p{n}@x.example")
+            it.database.write_now(facts.save_registrations, Kind.WEBINAR, "9", [mine])
+        out = Suppression("p1@x.example", Reason.COMPLAINT, Source.WEBHOOK, NOW)
+        it.database.write_now(suppressions.add, [out])
+        report = await announce(it.services, wanted(4))
+        assert (report.sent, report.withheld, report.known) == (2, 2, 0)
+        assert [event.identifiers["email_id"] for event in it.brevo.events] == ["p0@x.example", "p3@x.example"]
+        late = replace(yes, registrant_id="r2", email="p2@x.example")
+        it.database.write_now(facts.save_registrations, Kind.WEBINAR, "9", [late])
+        report = await announce(it.services, wanted(4))
+        assert (report.sent, report.withheld, report.known) == (1, 1, 2)

@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 
 from tajo import app
+from tajo.core.suppression import Reason, Source, Suppression
 from tajo.simulators.brevo import BrevoSimulator
 from tajo.simulators.faults import Fault
 from tajo.simulators.world import Live, ShiftedClock, live_webinar
 from tajo.simulators.zoom import ZoomSimulator
 from tajo.simulators.zoom.webhooks import Event, WebhookSender, WebhookSwitches, events_of, post_to
-from tajo.store import effects, inbox, letters, notes, rosters
+from tajo.store import effects, inbox, letters, notes, rosters, suppressions
 from tajo.store.database import Database
 from tajo.store.inbox import Inbox
 from tajo.web.app import build
@@ -129,6 +130,7 @@ def service(config: Callable[..., Any]) -> Callable[..., Any]:
         follow_ups: Sequence[dict[str, Any]] = (),
         tier: Any = "general",
         links: bool = False,
+        top: dict[str, Any] | None = None,
         **webinar: Any,
     ) -> AsyncIterator[Service]:
         now = now or datetime.now(UTC).replace(microsecond=0)
@@ -163,6 +165,7 @@ def service(config: Callable[..., Any]) -> Callable[..., Any]:
             follow_ups=list(follow_ups),
             **({"field_mapping": mapping} if links else {}),
             database_url=database.url.render_as_string(hide_password=False),
+            **(top or {}),
         )
         box = Inbox(app.open_inbox(settings_))
         web, _ = build(database, box, secrets=lambda: [SECRET], clock=clock, metrics=Metrics())
@@ -261,6 +264,44 @@ async def test_after_a_webinar_each_half_gets_its_mail_once(
         await asyncio.sleep(6)  # a look for what is due, and more
         await it.until(it.quiet)
         assert (got("thanks"), got("replay")) == (it.attended(), it.absent())
+
+
+async def test_nobody_is_written_or_told_of_before_they_have_confirmed(
+    service: Callable[..., Any], database: Database, tmp_path: Path
+) -> None:
+    """Nobody is asked at registration: Brevo asks once. One of those who come confirms, and one opts out after it."""
+    page = {"template": 12, "redirect_url": "https://example.com/thanks"}
+    consent = {"consent": {"on_missing": "double_opt_in", "double_opt_in": page}}
+    async with service(database, tmp_path, top=consent) as it:
+        it.brevo.add_template(12, html="{{ params.DOIurl }} <p>yes</p>", tag="optin")
+        registered = [each for each in it.events if each.name == "webinar.registration_created"]
+        soon = sorted(each.body["payload"]["object"]["registrant"]["email"].lower() for each in registered)
+        await it.told(registered)
+        await it.until(lambda: set(soon) <= {each.email for each in it.brevo.opt_ins})
+        await it.until(it.quiet)
+        assert dict(it.brevo.contacts) == {}
+        assert it.sent() == []
+
+        clicked = [email for email in it.attended() if email in {each.email for each in it.brevo.opt_ins}][:2]
+        for email in clicked:
+            it.brevo.click_opt_in(email)
+        it.brevo.unsubscribe(clicked[1])
+        await database.write(
+            suppressions.add, [Suppression(clicked[1], Reason.UNSUBSCRIBED, Source.WEBHOOK, it.clock())]
+        )
+        rest = [each for each in it.events if each not in registered]
+        it.afterwards()
+        await it.told(rest)
+        await it.until(lambda: clicked[0] in it.sent("zoom_recording_ready") and it.quiet())
+        assert sorted(it.brevo.contacts) == sorted({*clicked, OPERATOR})
+        assert it.brevo.contacts[clicked[0]].attributes["ATTENDANCE_STATUS"] == "attended"
+        assert it.brevo.contacts[clicked[0]].list_ids == {16, 17}
+        assert it.brevo.contacts[clicked[1]].list_ids == {17}
+        assert set(it.sent()) == {clicked[0], OPERATOR}
+        asked = Counter(each.to[0] for each in it.brevo.sent_mails)
+        assert set(asked.values()) == {1}
+        assert it.brevo.complaints() == []
+        assert await database.read(letters.open_letters) == []
 
 
 async def test_who_registers_while_others_are_imported_is_written_meanwhile(

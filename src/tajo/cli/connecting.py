@@ -126,6 +126,9 @@ class Connecting:
         click.echo(f"webhooks: {outcome.text}")
         if outcome.remedy:
             click.echo(f"    → {outcome.remedy}")
+        click.echo(f"opt-outs: {done['opt_outs']['text']}")
+        if done["opt_outs"]["remedy"]:
+            click.echo(f"    → {done['opt_outs']['remedy']}")
         if self.given:
             click.echo(
                 "For later commands put what you gave into .env: ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID, ZOOM_CLIENT_SECRET."

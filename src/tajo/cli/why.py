@@ -26,6 +26,7 @@ def command(email: str, config_path: Path | None, as_json: bool, no_input: bool)
     """Tell one person's story: registered, came, written to Brevo, or why not."""
     del no_input
     from tajo import app
+    from tajo.workflows.consenting import policy
     from tajo.workflows.services import terms_of
     from tajo.workflows.stories import story
 
@@ -35,7 +36,7 @@ def command(email: str, config_path: Path | None, as_json: bool, no_input: bool)
     told = None
     if database is not None:
         try:
-            told = database.read_now(story, email.strip().lower(), terms_of(config))
+            told = database.read_now(story, email.strip().lower(), terms_of(config), policy(config))
         finally:
             database.close()
     if told is None:
@@ -70,13 +71,26 @@ def narrate(told: dict[str, Any]) -> list[str]:
     for mail in told["mails"]:
         why = f" ({mail['why']})" if mail["why"] else ""
         lines.append(f"  mail {mail['rule']} about {mail['subject']}: {mail['state']} {_time(mail['at'])} UTC{why}")
-    for each in told["suppressed"]:
-        lines.append(
-            f"  gets no mail since {_time(each['at'])} UTC: {each['reason'].replace('_', ' ')} ({each['source']})"
-        )
+    lines += _wishes(told)
     for letter in told["dead_letters"]:
         lines.append(f"  refused: {letter['reason']}" + (f" → {letter['remedy']}" if letter["remedy"] else ""))
     return lines
+
+
+def _wishes(told: dict[str, Any]) -> list[str]:
+    """What they agreed to, with the evidence, and why no mail goes to them any more."""
+    lines = []
+    if consent := told["consent"]:
+        lines.append(f"  consent: {consent['why'] or 'lists and mail'}")
+        for each in consent["answers"]:
+            said = f"“{each['question']}”: “{each['answer']}” ({each['decision']})"
+            lines.append(f"    {_time(each['at'])} UTC, {each['subject']}, {said}")
+        if consent["double_opt_in"]:
+            lines.append(f"    asked by Brevo's double opt-in: {consent['double_opt_in']}")
+    return lines + [
+        f"  suppressed since {_time(each['at'])} UTC: {each['reason']} ({each['source']}: {each['evidence']})"
+        for each in told["suppressed"]
+    ]
 
 
 def _session(each: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from tajo.core.mapping import PHONE_ATTRIBUTES, Attribute
 
 
 class Listing(StrEnum):
-    """Whether somebody may be put on lists. Who may not stays on those that are wanted, and joins none, ever."""
+    """Whether somebody may be put on lists. Who may not joins none, and leaves those that there is no reason for."""
 
     ALLOWED = "allowed"
     WITHOUT_CONSENT = "without consent"

@@ -26,6 +26,7 @@ from tajo.store.database import Database
 from tajo.store.inbox import Inbox, Received
 from tajo.web import asking
 from tajo.workflows import connecting, jobs, request
+from tajo.workflows.consenting import policy
 from tajo.workflows.contacts import write_one
 from tajo.workflows.services import Services, terms_of
 from tajo.workflows.stories import story
@@ -202,7 +203,8 @@ class Api:
         """By POST: an address is not for logs of proxies, where URLs are."""
         body = await asking.body_of(asked, "email")
         email = asking.text(body, "email", needed=True) or ""
-        return 200, {"story": await self.database.read(story, email.strip().lower(), terms_of(self.config))}
+        told = await self.database.read(story, email.strip().lower(), terms_of(self.config), policy(self.config))
+        return 200, {"story": told}
 
     # --- the inbox ---
 

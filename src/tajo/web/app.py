@@ -17,11 +17,14 @@ from tajo.core.errors import TajoError
 from tajo.store import effects, heartbeats, inbox, letters, notes
 from tajo.store.database import Database
 from tajo.store.inbox import Inbox
+from tajo.store.keys import Vault
 from tajo.web.api import Api
+from tajo.web.brevo import BrevoWebhook, Tokens
 from tajo.web.metrics import Metrics
 from tajo.web.oauth import callback
 from tajo.web.webhook import ZoomWebhook
 from tajo.workflows.jobs import alive
+from tajo.workflows.opt_out_webhooks import PATH
 from tajo.workflows.signin import SignIns
 from tajo.workflows.sync import RECOVERED
 from tajo.workflows.worker import waiting_since
@@ -38,10 +41,13 @@ class Web:
     metrics: Metrics
     clock: Callable[[], datetime]
     webhook: ZoomWebhook
+    opt_outs: BrevoWebhook | None = None
 
     def close(self) -> None:
         """Take no more deliveries: from now on the answer is 503, and Zoom sends them again."""
         self.webhook.closing = True
+        if self.opt_outs is not None:
+            self.opt_outs.closing = True
 
 
 def build(
@@ -53,11 +59,12 @@ def build(
     metrics: Metrics,
     sign_ins: SignIns | None = None,
     api: Api | None = None,
+    vault: Vault | None = None,
 ) -> tuple[Starlette, Web]:
     """The ASGI application; mount it under any server. `secrets` gives the webhook's secrets, the current one first.
 
-    `sign_ins` finishes users' sign-ins with Zoom; without it there is no such route, and without `api` none below
-    /api/v1.
+    `sign_ins` finishes users' sign-ins with Zoom; without it there is no such route, without `api` none below /api/v1,
+    and without `vault` (where the key is that opens the token) none for Brevo's webhooks.
     """
     web = Web(database, inbox_, metrics, clock, ZoomWebhook(inbox_, secrets, clock, metrics))
     routes: list[BaseRoute] = [
@@ -66,6 +73,9 @@ def build(
         Route("/readyz", ready),
         Route("/metrics", figures),
     ]
+    if vault is not None:
+        web.opt_outs = BrevoWebhook(database, Tokens(database, vault, clock), clock, metrics)
+        routes.append(Route(PATH, web.opt_outs, methods=None))
     routes += [callback(sign_ins)] if sign_ins is not None else []
     routes += [api.mount()] if api is not None else []
     app = Starlette(routes=routes)

@@ -24,12 +24,18 @@ class Metrics:
         self._validated = Gauge(
             "tajo_webhook_last_validation_timestamp_seconds", "When Zoom last validated.", registry=self.registry
         )
+        self._opt_outs = Counter(
+            "tajo_brevo_webhook_events", "What Brevo's webhooks told, by kind.", ["kind"], registry=self.registry
+        )
         self._calls = Counter(
             "tajo_calls", "Requests to a vendor.", ["vendor", "label", "status"], registry=self.registry
         )
         self._waits = Counter(
             "tajo_call_wait_seconds", "Time that calls waited for a limit.", ["limit"], registry=self.registry
         )
+
+    def opt_outs(self, kind: str, count: int) -> None:
+        self._opt_outs.labels(kind).inc(count)
 
     def received(self) -> None:
         self._received.inc()

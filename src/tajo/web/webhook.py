@@ -6,7 +6,6 @@ cannot be kept now is answered with 503, and only a forgery with 401.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,22 +19,11 @@ from tajo.connectors.zoom.events import VALIDATION
 from tajo.connectors.zoom.webhook import STALE, UNSIGNED, WRONG, challenge_answer, fault
 from tajo.core.errors import TajoError
 from tajo.store.inbox import HANDLED, Inbox, Received
+from tajo.web.delivered import BODY_DEADLINE, Refusal, answer, body_of, headers_of
 from tajo.web.metrics import Metrics
 
-MAX_BODY_BYTES = 1024 * 1024  # the largest event seen is 6.5 kB
 MAX_UNSIGNED_BYTES = 1024  # a validation has 110; nothing else is looked at without a signature
-BODY_DEADLINE = timedelta(seconds=8)  # ours; Zoom itself gives up after 3 s
 KEPT_HEADERS = ("content-type", "user-agent", "x-zm-request-id", "x-zm-trackingid", "x-zm-request-timestamp")
-
-
-class Refusal(Exception):  # noqa: N818 - an answer, not a fault
-    """The request ends with this status. `detail` is for the log alone: the counters know `why`."""
-
-    def __init__(self, status: int, why: str, detail: str = "") -> None:
-        super().__init__(why)
-        self.status = status
-        self.why = why
-        self.detail = detail or why
 
 
 class ZoomWebhook:
@@ -59,13 +47,13 @@ class ZoomWebhook:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            answer = await self._answer(scope, receive)
+            told = await self._answer(scope, receive)
         except Refusal as refusal:
             self._metrics.refused(refusal.status, refusal.why)
             logs.say_seldom("webhook.refused", status=refusal.status, why=refusal.detail)
-            await _send(send, refusal.status, b"", close=refusal.status in (413, 503))
+            await answer(send, refusal.status, close=refusal.status in (413, 503))
         else:
-            await _send(send, 200 if answer else 204, answer)
+            await answer(send, 200 if told else 204, told)
 
     async def _answer(self, scope: Scope, receive: Receive) -> bytes:
         if scope["method"] != "POST":
@@ -73,8 +61,8 @@ class ZoomWebhook:
         secrets = [secret for secret in self._secrets() if secret]
         if self.closing or not secrets:
             raise Refusal(503, "closing" if self.closing else "no secret configured")
-        headers = _headers(scope)
-        body = await _body(receive, headers, self._body_deadline)
+        headers = headers_of(scope)
+        body = await body_of(receive, headers, self._body_deadline)
         signed = "x-zm-signature" in headers or "x-zm-request-timestamp" in headers
         secret, forged = self._verified(body, headers, secrets) if signed else (None, UNSIGNED)
         if secret is None and (signed or len(body) > MAX_UNSIGNED_BYTES):
@@ -106,8 +94,8 @@ class ZoomWebhook:
         self, asked: Challenge, body: bytes, headers: dict[str, str], secret: str | None, secrets: Sequence[str]
     ) -> bytes:
         """Answer Zoom's challenge: signed rightly or not at all, and with a token that is one."""
-        answer = challenge_answer(asked.token, secret or secrets[0])
-        if answer is None:
+        known = challenge_answer(asked.token, secret or secrets[0])
+        if known is None:
             raise Refusal(400, "challenge")
         now = self._clock()
         # Each one that Zoom signed is a row of its own: an operator looks for the last that passed. Anybody can send
@@ -116,7 +104,7 @@ class ZoomWebhook:
         digest = sha256(f"{VALIDATION} {once}".encode()).hexdigest()
         await self._keep(Received(now, digest, body, _kept(headers), event=VALIDATION, state=HANDLED))
         self._metrics.validated(now)
-        return json.dumps(answer).encode()
+        return json.dumps(known).encode()
 
     async def _keep(self, received: Received) -> None:
         try:
@@ -148,49 +136,3 @@ def _challenge(body: bytes) -> Challenge | None:
 
 def _kept(headers: dict[str, str]) -> dict[str, str]:
     return {name: headers[name][:200] for name in KEPT_HEADERS if name in headers}
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    """Names in lower case; of a header that is there twice the last counts."""
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-
-
-async def _body(receive: Receive, headers: dict[str, str], deadline: timedelta) -> bytes:
-    length = headers.get("content-length", "")
-    if length.isascii() and length.isdigit() and int(length[:12]) > MAX_BODY_BYTES:
-        raise Refusal(413, "too large")
-    try:
-        async with asyncio.timeout(deadline.total_seconds()):
-            return await _read(receive)
-    except TimeoutError:
-        raise Refusal(503, "slow body") from None
-
-
-async def _read(receive: Receive) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refusal(503, "disconnected")
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise Refusal(413, "too large")
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-async def _send(send: Send, status: int, body: bytes, *, close: bool = False) -> None:
-    headers = [(b"content-length", str(len(body)).encode())] if status != 204 else []
-    if body:
-        headers.append((b"content-type", b"application/json"))
-    if status == 405:
-        headers.append((b"allow", b"POST"))
-    if status == 503:
-        headers.append((b"retry-after", b"60"))
-    if close:
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
@@ -19,6 +19,7 @@ from tajo.core.errors import RejectedError, TajoError, TransientError
 from tajo.store import effects, letters
 from tajo.store.database import Database
 from tajo.store.effects import AMBIGUOUS, REFUSED, SENT, Effect
+from tajo.workflows.consenting import policy, silenced
 from tajo.workflows.roles import BusyError, role_lock
 from tajo.workflows.services import Services
 
@@ -27,13 +28,17 @@ ONE_BY_ONE = 10  # up to so many events go singly (10 a second); more in batches
 
 @dataclass
 class Sent:
-    """What became of announcements. `known` were sent before; `ambiguous` got no answer, and are never repeated."""
+    """What became of announcements. `known` were sent before; `ambiguous` got no answer, and are never repeated.
+
+    `withheld` are about people without consent, or who opted out: an event starts automations, which write to them.
+    """
 
     sent: int = 0
     known: int = 0
     refused: int = 0
     ambiguous: int = 0
     too_old: int = 0
+    withheld: int = 0
     names: dict[str, int] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
@@ -47,6 +52,8 @@ async def announce(services: Services, wanted: Sequence[Announcement], *, too_ol
     known = await services.database.read(effects.known, [each.key for each in wanted])
     fresh = {each.key: each for each in wanted if each.key not in known}
     report.known = len(wanted) - len(fresh)
+    fresh = await _allowed(services, fresh)
+    report.withheld = len(wanted) - report.known - len(fresh)
     for batch in await _batches(services, list(fresh.values()), report):
         # Claimed just before the call: whoever is killed leaves no more in doubt than one call's events.
         mine = await _claim(services, [each for each, _ in batch])
@@ -54,6 +61,13 @@ async def announce(services: Services, wanted: Sequence[Announcement], *, too_ol
         if writes := [(each.key, write) for each, write in batch if each.key in mine]:
             await _send(services, writes, report)
     return report
+
+
+async def _allowed(services: Services, fresh: Mapping[str, Announcement]) -> dict[str, Announcement]:
+    """Without those about people who are not to be written to; the operator is one of our own."""
+    people = {each.email for each in fresh.values()} - {services.config.events.operator}
+    silent = await services.database.read(silenced, policy(services.config), people)
+    return {key: each for key, each in fresh.items() if each.email not in silent}
 
 
 Pair = tuple[Announcement, EventWrite]

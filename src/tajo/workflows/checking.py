@@ -19,7 +19,8 @@ from tajo.connectors.zoom.api.scopes import Needed, is_granted, missing, needs
 from tajo.core.announce import Moment
 from tajo.core.errors import ConfigError, CredentialError, RejectedError, TajoError, TransientError
 from tajo.core.followups import Rule
-from tajo.workflows import followups
+from tajo.workflows import followups, opt_ins
+from tajo.workflows.consenting import policy
 from tajo.workflows.planning import list_ids
 from tajo.workflows.services import Services
 
@@ -62,7 +63,7 @@ def _failed(subject: str, error: TajoError) -> Finding:
 
 async def check(services: Services, tokens: Tokens) -> AsyncIterator[Finding]:
     """All findings, in the order in which they depend on each other."""
-    yield _consent()
+    yield _consent(services)
     for finding in _configuration(services.config):
         yield finding
     async for finding in _zoom(services, tokens):
@@ -71,12 +72,16 @@ async def check(services: Services, tokens: Tokens) -> AsyncIterator[Finding]:
         yield finding
 
 
-def _consent() -> Finding:
+def _consent(services: Services) -> Finding:
+    rules = policy(services.config)
+    if rules is not None:
+        said = "an answer to the consent question" if rules.question else "a confirmation"
+        return Finding("consent", "ok", f"lists and mail only with {said}; without one: {rules.on_missing}")
     return Finding(
         "consent",
         "warning",
         "everybody goes on the lists as configured: attending is not consent to marketing mail",
-        "map only lists that people agreed to, and keep Brevo's unsubscribe links in every mail",
+        "ask at registration and add a consent: block, and keep Brevo's unsubscribe links in every mail",
     )
 
 
@@ -203,6 +208,16 @@ async def _brevo(services: Services) -> AsyncIterator[Finding]:
         yield finding
     for rule in followups.rules(services):
         yield await _follow_up(services, rule)
+    if opt_ins.asks(services):
+        yield await _double_opt_in(services)
+
+
+async def _double_opt_in(services: Services) -> Finding:
+    try:
+        await opt_ins.check_template(services)
+    except TajoError as error:
+        return _failed("double opt-in", error)
+    return Finding("double opt-in", "ok", "the template is there, active, and can ask")
 
 
 def _attributes(services: Services, found: schema.Schema) -> list[Finding]:

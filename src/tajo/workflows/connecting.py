@@ -12,6 +12,7 @@ from tajo.connectors.zoom.api.scopes import missing
 from tajo.core.errors import CredentialError
 from tajo.store import letters, notes, runs, signins
 from tajo.store.database import Database
+from tajo.workflows import opt_out_webhooks
 from tajo.workflows.checking import READ
 from tajo.workflows.planning import check_types, list_ids
 from tajo.workflows.services import CONNECTED, Services
@@ -20,6 +21,8 @@ from tajo.workflows.signin import SignIns
 
 async def connect(services: Services) -> dict[str, Any]:
     """Prove access to both sides, create missing attributes and lists, and note the time of the first connection.
+
+    With server.public_url Brevo's webhooks about opt-outs are registered, too.
 
     CredentialError naming every missing scope; ConfigError for a type that clashes or a list number nobody has.
     """
@@ -46,7 +49,14 @@ async def connect(services: Services) -> dict[str, Any]:
     if at is None:
         at = services.clock().isoformat()
         await services.database.write(notes.put, CONNECTED, at)
-    return {"connector": "zoom", "connected_at": at, "created_attributes": created, "created_lists": lists}
+    opt_outs = await opt_out_webhooks.register(services)
+    return {
+        "connector": "zoom",
+        "connected_at": at,
+        "created_attributes": created,
+        "created_lists": lists,
+        "opt_outs": opt_outs.json(),
+    }
 
 
 def features(services: Services) -> list[str]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tajo.config.model import Config
 from tajo.core.consent import EVERYTHING, Allowed, OnMissing, Policy, Said
-from tajo.store import consents
+from tajo.store import consents, suppressions
 from tajo.store.consents import Evidence
 from tajo.workflows.services import Services
 
@@ -48,6 +48,13 @@ def _said(connection: sa.Connection, emails: Collection[str]) -> dict[str, list[
         told = {(each.subject, each.said_at) for each in mine}
         mine += [each for each in earlier if (each.subject, each.said_at) not in told]
     return now
+
+
+def silenced(connection: sa.Connection, rules: Policy | None, emails: Collection[str]) -> set[str]:
+    """Those of these people of whom no event goes out: automations would write to them."""
+    known = permissions(connection, rules, emails)
+    without = {email for email in emails if not known.of(email).lists}
+    return without | suppressions.among(connection, emails).keys()
 
 
 async def keep_evidence(services: Services, emails: Collection[str]) -> None:

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from tajo.brevo import deliver, schema
 from tajo.core.errors import RejectedError
 from tajo.core.mapping import Attribute, Declared, UnfitError, coerce
-from tajo.core.plan import Change, Operation
+from tajo.core.plan import Change, Listing, Operation
+from tajo.store import suppressions
 from tajo.workflows.services import Services
 
 
@@ -19,7 +20,8 @@ async def write_one(
 ) -> dict[str, Any]:
     """Write a contact: {"email", "lost": [[attribute, why], …]}. RejectedError when Brevo takes nothing of it.
 
-    The ledger is not touched: what a program puts on a list, no later sync takes off again.
+    The ledger is not touched: what a program puts on a list, no later sync takes off again. Whoever is on our
+    suppression list is put on none, and not created.
     """
     address = email.strip().lower()
     if services.schema is None:
@@ -27,7 +29,12 @@ async def write_one(
     if unknown := sorted(list_ids - set(services.schema.lists)):
         raise RejectedError(f"Brevo has no list {unknown[0]}", origin="contacts.sync", hint="check list_ids")
     fitting, lost = _fit(attributes, services.schema.attributes)
-    operation = Operation(address, Change.CREATED, fitting, join=list_ids)
+    listing = Listing.ALLOWED
+    if why := (await services.database.read(suppressions.among, [address])).get(address):
+        listing = Listing.SUPPRESSED
+        lost += [(f"list {each}", f"suppressed: {why}") for each in sorted(list_ids)]
+        list_ids = frozenset()
+    operation = Operation(address, Change.CREATED, fitting, join=list_ids, listing=listing)
     written = await deliver.write(services.brevo, operation, None)
     return {"email": address, "lost": [list(each) for each in (*lost, *written.lost)]}
 

@@ -180,10 +180,10 @@ async def _told(services: Services, kind: Kind, session_id: str, imports: list[i
     written = await delivering.see_through(services, imports)
     held = await _held(services, kind, session_id)
     emails = await services.database.read(rosters.emails_on, [each.key for each in held])
-    await opt_ins.ask(services, emails)
-    emails = await delivering.as_wanted(services, emails)
-    told = await telling.of_registrations(services, emails, held)
+    wanted = await delivering.as_wanted(services, emails)
+    told = await telling.of_registrations(services, wanted, held)
     sent = await announce(services, told.announcements, too_old=told.too_old)
+    await opt_ins.ask(services, emails)
     return _numbers(written) | {"events": sent.json(), "mails": await followups.plan(services, held)}
 
 
@@ -286,9 +286,9 @@ async def _with_link(services: Services, held: Held) -> dict[str, Any]:
 async def _written_and_told(services: Services, emails: set[str], held: Sequence[Held]) -> Json:
     """Contacts and lists first, then events: an automation finds the contact as it is to be."""
     written = await delivering.deliver_people(services, emails)
-    await opt_ins.ask(services, emails)
     told = await telling.of_sessions(services, emails, held, await telling.quiet(services))
     sent = await announce(services, told.announcements, too_old=told.too_old)
+    await opt_ins.ask(services, emails)
     return _numbers(written) | {"events": sent.json(), "mails": await followups.plan(services, held)}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +13,7 @@ from tajo import logs
 from tajo.brevo.api import opt_in, templates
 from tajo.brevo.api.errors import NotFound
 from tajo.core.announce import Quiet
-from tajo.core.consent import OnMissing
+from tajo.core.consent import CLICK, OnMissing
 from tajo.core.contact import Contact, fold
 from tajo.core.errors import ConfigError, CredentialError, RejectedError, TajoError, TransientError
 from tajo.store import effects, ledger, letters, opt_ins, rosters, suppressions
@@ -49,7 +49,8 @@ async def ask(services: Services, emails: Collection[str]) -> int:
     """Have Brevo ask those of these people who have not answered and were never asked; how many were.
 
     After their contacts were delivered, so that nobody is on a list of ours any more who is to be asked. Quiet about
-    old sessions, as everything that reaches people.
+    old sessions, as everything that reaches people. A template or an access that does not let us ask is a dead letter,
+    stops nothing else, and is tried again with the next delivery. TransientError when Brevo is away.
     """
     if not asks(services):
         return 0
@@ -66,9 +67,13 @@ async def ask(services: Services, emails: Collection[str]) -> int:
         lists = tuple(sorted(set(each.lists) - set(there.list_ids if there else ())))
         if each.email in barred or not lists:
             continue
-        if not asked:
-            await check_template(services)
-        asked += await _send(services, each, lists)
+        try:
+            asked += await _send(services, each, lists)
+        except (ConfigError, CredentialError) as error:
+            await services.database.write(letters.add, CLICK, error, services.clock())
+            return asked
+    if asked:
+        await services.database.write(letters.resolve, [CLICK], services.clock())
     return asked
 
 
@@ -120,6 +125,8 @@ async def _send(services: Services, question: _Question, lists: Sequence[int]) -
     try:
         await services.brevo.send(opt_in.ask(question.email, lists, template_id=template, redirect_url=page))
     except RejectedError as error:
+        # The template's fault is nobody's refusal: told apart only here, since asking for it is 300 an hour.
+        await _or_give_back(services, key, check_template(services))
         await write(effects.finish, [key], REFUSED, services.clock())
         await write(letters.add, question.email, error, services.clock())
         return 0
@@ -131,6 +138,14 @@ async def _send(services: Services, question: _Question, lists: Sequence[int]) -
         raise
     await write(effects.finish, [key], SENT, services.clock())
     return 1
+
+
+async def _or_give_back(services: Services, key: str, work: Awaitable[None]) -> None:
+    try:
+        await work
+    except TajoError:
+        await services.database.write(effects.give_back, [key])
+        raise
 
 
 async def _park_what_broke_off(services: Services) -> None:

@@ -19,6 +19,7 @@ from tajo.core.outcome import Outcome, Settle
 from tajo.core.roster import Rules
 from tajo.store import notes
 from tajo.store.database import Database
+from tajo.store.keys import Vault
 from tajo.workflows.progress import Progress
 
 CONNECTED = "connector.zoom.connected_at"  # the note that keeps when the connector was first connected
@@ -58,6 +59,7 @@ class Services:
     schema: Schema | None = None  # what the Brevo account declares, once it has been read
     given_up_on_zoom: bool = False  # a call was tried for a minute in vain, while nothing else was answered
     zones: dict[str, str] = field(default_factory=dict)  # host → time zone, as far as it was asked for
+    vault: Vault | None = None  # where the encryption key is
     own_zoom: ZoomClient | None = None  # the app's own access, where `zoom` has a user's
     own_tokens: Tokens | None = None
     noted: dict[str, None] = field(default_factory=dict)  # what the operator should know of this run, once each

@@ -8,39 +8,63 @@ from typing import Any
 import sqlalchemy as sa
 
 from tajo.core import engagement
+from tajo.core.consent import Allowed, Policy
 from tajo.core.contact import Entry, fold, is_withdrawn
 from tajo.core.engagement import Score
 from tajo.core.fields import Terms
-from tajo.store import effects, ledger, letters, mails, rosters, suppressions
+from tajo.store import consents, effects, ledger, letters, mails, opt_ins, rosters, suppressions
+from tajo.workflows.consenting import permissions
 from tajo.workflows.scoring import scores_of
 
 
-def story(connection: sa.Connection, email: str, terms: Terms) -> dict[str, Any] | None:
+def story(connection: sa.Connection, email: str, terms: Terms, rules: Policy | None = None) -> dict[str, Any] | None:
     """Everything known about an e-mail, as JSON; None for somebody nobody has heard of.
 
     Per session: registered when and from where, stays, minutes, outcome, and the score with its reasons. Then what was
-    written to Brevo and when, or why not, and the events that were sent about them.
+    written to Brevo and when, or why not, the events and mails about them; and what they want of us, by `rules` of
+    consent.
     """
     lines = rosters.lines_of(connection, email)
     written = ledger.written(connection, email)
     open_letters = letters.open_letters(connection, email)
-    if not lines and written is None and not open_letters:
+    suppressed = suppressions.of_person(connection, email)
+    if not lines and written is None and not open_letters and not suppressed:
         return None
     scored = scores_of(email, [line.entry for line in lines], terms.weights)
     scores = {entry.occurrence: score for entry, score in scored if engagement.attended(entry)}
+    allowed = permissions(connection, rules, [email]).of(email)
     return {
         "email": email,
         "sessions": [_session(line) | _engagement(line.entry, scores.get(line.entry.occurrence)) for line in lines],
         "written": _written(written),
-        "why_not": _why_not(email, lines, written),
+        "why_not": _why_not(email, lines, written, allowed),
         "events": effects.of_person(connection, email),
         "mails": mails.of_person(connection, email),
+        "consent": _consent(connection, email, rules, allowed),
         "suppressed": [
-            {"reason": str(each.reason), "source": str(each.source), "at": each.at.isoformat()}
-            for each in suppressions.of_person(connection, email)
+            {
+                "reason": each.reason.value,
+                "source": each.source.value,
+                "at": each.at.isoformat(),
+                "evidence": each.evidence,
+            }
+            for each in suppressed
         ],
         "dead_letters": [{"reason": each.reason, "remedy": each.remedy} for each in open_letters],
     }
+
+
+def _consent(connection: sa.Connection, email: str, rules: Policy | None, allowed: Allowed) -> dict[str, Any] | None:
+    """What was answered, when and where, and what it allows; None where consent is not asked for."""
+    if rules is None:
+        return None
+    said = [
+        {"question": each.said.question, "answer": each.said.answer, "at": each.said.said_at.isoformat()}
+        | {"subject": each.said.subject, "decision": each.decision.value}
+        for each in consents.of_person(connection, email)
+    ]
+    asked = effects.known(connection, [opt_ins.key(email)]).get(opt_ins.key(email))
+    return {"lists": allowed.lists, "mails": allowed.mails, "why": allowed.why, "answers": said, "double_opt_in": asked}
 
 
 def _session(line: rosters.Line) -> dict[str, Any]:
@@ -93,13 +117,17 @@ def _written(written: ledger.Written | None) -> dict[str, Any] | None:
     }
 
 
-def _why_not(email: str, lines: list[rosters.Line], written: ledger.Written | None) -> str:
+def _why_not(email: str, lines: list[rosters.Line], written: ledger.Written | None, allowed: Allowed) -> str:
     """Why nothing was written about somebody who is on a roster; "" where something was."""
     if written is not None:
         return ""
+    if not lines:
+        return "on no roster"
     entries = [line.entry for line in lines]
     if entries and all(entry.excluded for entry in entries):
         return f"left out everywhere: {', '.join(sorted({entry.excluded for entry in entries}))}"
+    if not allowed.contact:
+        return allowed.why
     contact = fold(email, entries)
     if is_withdrawn(contact):
         outcome = contact.carried.outcome.value if contact.carried else "registered"

@@ -39,8 +39,8 @@ async def deliver_and_announce(services: Services, run_id: str) -> Json:
     """Contacts and lists of the run's people, then the events of its sessions that are over or still to come."""
     emails = await services.database.read(runs.people, run_id)
     report = await delivering.deliver_people(services, emails)
-    await opt_ins.ask(services, emails)
     held = await services.database.read(rosters.held, await services.database.read(runs.sessions, run_id))
     told = await telling.of_sessions(services, emails, held, await telling.quiet(services))
     sent = await announce(services, told.announcements, too_old=told.too_old)
+    await opt_ins.ask(services, emails)
     return report.json() | {"events": sent.json(), "mails": await followups.plan(services, held)}

@@ -10,7 +10,18 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tajo.brevo.api import account, attributes, contacts, events, imports, lists
+from tajo.brevo.api import (
+    account,
+    attributes,
+    blocklist,
+    contacts,
+    events,
+    imports,
+    lists,
+    opt_in,
+    templates,
+    webhooks,
+)
 from tajo.brevo.api.client import BrevoClient
 from tajo.brevo.api.contacts import ContactWrite
 from tajo.brevo.api.errors import Clash, NotFound, RateLimited, TooEarly
@@ -20,6 +31,7 @@ from tajo.brevo.api.lists import Removal
 from tajo.core.errors import CredentialError, RejectedError, TransientError
 from tajo.http import Call, Http
 from tajo.simulators.brevo import BrevoSimulator, BrevoSwitches
+from tajo.simulators.brevo.records import Blocked
 from tajo.simulators.faults import Fault
 
 pytestmark = pytest.mark.anyio
@@ -381,3 +393,59 @@ async def test_either_reading_of_the_doubtful_buckets_is_survived(bare: str) -> 
         else:
             with pytest.raises(RateLimited):
                 await s.send(contacts.upsert(write))
+
+
+# --- opt-outs and double opt-in ---
+
+
+async def test_the_blocklist_by_pages_oldest_first() -> None:
+    """Kinds of 101 entries: two pages; a block for one sender is one, too."""
+    async with shop() as s:
+        for n in range(100):
+            s.sim.blocked.append(Blocked(f"p{n}@shop.eu", "", "hardBounce", "Hard bounced", s.time()))
+        s.sim.unsubscribe_transactional("Ada@shop.eu", "No-Reply@shop.eu")
+        first, second = await s.send(blocklist.page()), await s.send(blocklist.page(offset=100))
+    assert (len(first.blocked), first.count, len(second.blocked)) == (100, 101, 1)
+    assert first.blocked[0].code == "hardBounce"
+    assert second.blocked[0] == blocklist.Blocked("ada@shop.eu", "no-reply@shop.eu", "unsubscribedViaEmail", s.time())
+    assert "mail" in s.budget.hints
+
+
+async def test_templates_tell_whether_they_can_ask() -> None:
+    async with shop() as s:
+        s.sim.add_template(12, "Confirm", html="{{ params.DOIurl }} <p>yes</p>", tag="optin")
+        s.sim.add_template(13, is_active=False)
+        assert await s.send(templates.get(12)) == templates.Template(12, "Confirm", is_active=True, is_opt_in=True)
+        plain = await s.send(templates.get(13))
+        assert (plain.is_active, plain.is_opt_in) == (False, False)
+        with pytest.raises(NotFound):
+            await s.send(templates.get(14))
+
+
+async def test_a_double_opt_in_makes_a_contact_with_the_click() -> None:
+    async with shop() as s:
+        s.sim.add_template(12, html="{{ params.DOIurl }} <p>yes</p>", tag="optin")
+        call = opt_in.ask("Ada@shop.eu", [7, 9], template_id=12, redirect_url="https://shop.eu/thanks")
+        assert await s.send(call) is None
+        with pytest.raises(NotFound):
+            await s.send(contacts.get("ada@shop.eu"))
+        s.sim.click_opt_in("ada@shop.eu")
+        assert (await s.send(contacts.get("ada@shop.eu"))).list_ids == (7, 9)
+        assert await s.send(call) is None  # 204: Brevo has them on the lists already
+        with pytest.raises(RejectedError):
+            await s.send(opt_in.ask("ada@shop.eu", [7], template_id=99, redirect_url="https://shop.eu"))
+        with pytest.raises(RejectedError):
+            opt_in.ask("no address", [7], template_id=12, redirect_url="https://shop.eu")
+    assert not call.repeatable
+
+
+async def test_webhooks_of_both_types_are_registered_found_and_changed() -> None:
+    async with shop() as s:
+        url, spam = "https://tajo.shop.eu/webhooks/brevo", ["spam"]
+        for type_ in ("marketing", "transactional"):
+            call = webhooks.create(type_, url, spam, token="a", description="Tajo")  # type: ignore[arg-type]
+            number = await s.send(call)
+            assert await s.send(webhooks.every(type_)) == (webhooks.Webhook(number, url, ("spam",)),)  # type: ignore[arg-type]
+        await s.send(webhooks.update(number, url, ["spam", "blocked"], token="b"))
+        assert (s.sim.webhooks[number].events, s.sim.webhooks[number].auth["token"]) == (["spam", "blocked"], "b")
+    assert not call.repeatable
