@@ -38,7 +38,7 @@ OR_SIGN_IN = "or sign in as a user: `tajo connectors connect zoom --oauth`"
 
 def open_database(config: Config) -> Database:
     """The configured database, migrated to this version."""
-    database = Database(config.require("database_url"))
+    database = Database(config.require("database_url"), vault=vault(config))
     database.migrate()
     return database
 
@@ -122,6 +122,14 @@ def require_zoom(config: Config, *, signed_in: bool | None = None) -> None:
 
 
 @asynccontextmanager
+async def brevo_alone(config: Config, database: Database) -> AsyncIterator[brevo_client.BrevoClient]:
+    """Brevo's client without Zoom's, for what needs no access to Zoom."""
+    told = _Told(Counter(), utc_now)
+    async with Http(config.brevo.api_url) as http:
+        yield _brevo(config, http, Gates(database, told.progress, utc_now), told, SILENCE)
+
+
+@asynccontextmanager
 async def services(
     config: Config,
     database: Database,
@@ -183,7 +191,7 @@ async def preview(
     from tajo.workflows.request import preview as dry_run
 
     async with (
-        a_copy(config.require("database_url")) as (copy, original),
+        a_copy(config.require("database_url"), vault(config)) as (copy, original),
         services(config, copy, progress=progress, budgets=original) as edges,
     ):
         return await dry_run(edges, request, run_id=run_id)

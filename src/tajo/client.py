@@ -222,7 +222,12 @@ class Connectors:
             database = self._client.database(config)
             return await request.follow(database, await request.submit(database, wanted, utc_now()))
         async with self._client.services() as services:
-            return await request.carry_out(services, wanted, told=lambda _: None)
+            box = app.inbox_if_any(config)
+            try:
+                return await request.carry_out(services, wanted, told=lambda _: None, box=box)
+            finally:
+                if box is not None:
+                    box.close()
 
     async def handle_webhook(
         self, connector: str, *, topic: str, payload: Mapping[str, Any], event_ts: int | None = None

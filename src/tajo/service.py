@@ -22,7 +22,7 @@ from tajo.store.inbox import Inbox
 from tajo.web.api import Api
 from tajo.web.app import Web, build
 from tajo.web.metrics import Metrics
-from tajo.workflows import checking, connecting, opt_ins, request
+from tajo.workflows import checking, connecting, request
 from tajo.workflows.engine import Engine
 from tajo.workflows.progress import Measured
 from tajo.workflows.services import Services, utc_now
@@ -121,8 +121,7 @@ async def _working(
         Engine(database, role, services, live=True) as engine,
     ):
         services.holder = role
-        await checking.require_follow_ups(services)
-        await opt_ins.verify(services)
+        await checking.require_templates(services)
         worker = Worker(services, engine, box, name=role, receiving=receiving)
         task = asyncio.create_task(worker.run())
         task.add_done_callback(lambda done: failure.ended(done, role))

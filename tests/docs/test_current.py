@@ -27,14 +27,8 @@ from tajo.web.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 LEVEL_NAMES = {number: name for name, number in LEVELS.items()}
-TWINS = [
-    ("README.md", "README.ko.md"),
-    ("docs/zoom.md", "docs/zoom.ko.md"),
-    ("docs/service.md", "docs/service.ko.md"),
-    ("docs/api.md", "docs/api.ko.md"),
-    ("docs/consent.md", "docs/consent.ko.md"),
-    ("docs/engagement.md", "docs/engagement.ko.md"),
-]
+PAGES = ("zoom", "service", "api", "consent", "engagement", "privacy", "awkward-cases")
+TWINS = [("README.md", "README.ko.md"), *((f"docs/{name}.md", f"docs/{name}.ko.md") for name in PAGES)]
 
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^(?P<level>#{1,6}) (?P<text>.+)$", re.MULTILINE)

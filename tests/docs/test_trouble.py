@@ -181,7 +181,7 @@ TROUBLES = [
         ("plan zoom",),
     ),
     Trouble(
-        "in review: … (people whom Zoom shows without what identifies them; tajo plan lists them)",
+        "in review: … (people whom Zoom shows without what identifies them; tajo people review lists them)",
         nothing,
         ("plan zoom",),
     ),

@@ -175,7 +175,7 @@ async def test_the_evidence_is_kept_and_told_also_when_the_registration_is_gone(
         b.database.write_now(lambda c: c.execute(consents.registrations.delete()))
         await b.deliver(KIM)
         assert on_lists(b, [KIM]) == {KIM: {16, 17}}
-        told = b.database.read_now(story, KIM, policy(b.services.config))
+        told = b.database.read_now(story, KIM, b.services.terms, policy(b.services.config))
         assert [(each["answer"], each["decision"], each["subject"]) for each in told["consent"]["answers"]] == [
             ("no thanks", "no", "webinar:8"),
             ("Yes", "yes", "webinar:9"),

@@ -377,7 +377,7 @@ async def test_check_names_what_a_rule_lacks(mailer: Callable[..., Any], person:
             )
         ] == [True, True, True]
         with pytest.raises(ConfigError, match=r"params\.minutes"):
-            await checking.require_follow_ups(it.services)
+            await checking.require_templates(it.services)
 
 
 async def test_a_start_does_not_wait_for_a_brevo_that_is_away(
@@ -385,7 +385,7 @@ async def test_a_start_does_not_wait_for_a_brevo_that_is_away(
 ) -> None:
     async with mailer(person("a@example.com")) as it:
         it.brevo.faults.order(Fault.respond(503), "GET /smtp/templates/12", times=None)
-        await checking.require_follow_ups(it.services)
+        await checking.require_templates(it.services)
 
 
 async def test_two_thousand_mails_are_one_call_or_two(mailer: Callable[..., Any], person: Callable[..., Any]) -> None:
@@ -431,7 +431,7 @@ async def test_why_tells_a_persons_mails_and_why_there_is_none(
         }
         assert "mail thanks about webinar:9:20261124T0430Z: sent" in lines["a"]
         assert "suppressed" in lines["b"]
-        assert "gets no mail since" in lines["b"]
+        assert "suppressed since" in lines["b"]
         assert "mail missed about webinar:9:20261124T0430Z: waiting" in lines["c"]
 
 

@@ -15,8 +15,9 @@ from tajo.core.suppression import Reason, Source, Suppression
 from tajo.simulators.faults import Fault
 from tajo.store import effects, facts, letters, notes, opt_ins, suppressions
 from tajo.workflows import delivering
+from tajo.workflows.checking import require_templates
 from tajo.workflows.consenting import policy
-from tajo.workflows.opt_ins import ask, check_template, confirm, verify
+from tajo.workflows.opt_ins import ask, check_template, confirm
 from tajo.workflows.opt_outs import take_in
 from tajo.workflows.recipients import unsendable
 from tajo.workflows.services import CONNECTED
@@ -71,7 +72,7 @@ async def test_nothing_is_written_before_the_click_and_all_after_it(bench: Any, 
         assert await delivered(b, KIM) == 0
         assert b.brevo.contacts[KIM].attributes["ATTENDANCE_STATUS"] == "attended"
         assert await unsendable(b.services, [KIM]) == {}
-        told = b.database.read_now(story, KIM, policy(b.services.config))["consent"]
+        told = b.database.read_now(story, KIM, b.services.terms, policy(b.services.config))["consent"]
         assert (told["lists"], told["double_opt_in"]) == (True, "sent")
         assert [(each["subject"], each["decision"]) for each in told["answers"]] == [("double opt-in", "yes")]
 
@@ -175,9 +176,9 @@ async def test_a_webhook_about_one_of_the_lists_is_a_click(
         told = Told(joined=(Joined(KIM, frozenset(lists)), Joined("other@mail.example", frozenset({17}))))
         for _ in range(2):
             b.database.write_now(take_in, told, b.clock())
-        allowed = b.database.read_now(story, KIM, policy(b.services.config))["consent"]["lists"]
+        allowed = b.database.read_now(story, KIM, b.services.terms, policy(b.services.config))["consent"]["lists"]
         assert allowed is clicked
-        assert b.database.read_now(story, "other@mail.example", policy(b.services.config)) is None
+        assert b.database.read_now(story, "other@mail.example", b.services.terms, policy(b.services.config)) is None
 
 
 # --- what goes wrong ---
@@ -264,7 +265,7 @@ async def test_a_template_that_cannot_ask_is_named_with_its_line(
         del b.brevo.templates[12]
         if template is not None:
             b.brevo.add_template(12, **template)
-        for work in (check_template, verify):
+        for work in (check_template, require_templates):
             with pytest.raises(ConfigError, match=problem):
                 await work(b.services)
         roster(b.database, person(KIM))
@@ -282,7 +283,7 @@ async def test_while_brevo_cannot_be_asked_the_start_goes_on(bench: Any) -> None
         b.brevo.faults.order(Fault.respond(503), "GET /smtp/templates", times=None)
         with pytest.raises(TransientError):
             await check_template(b.services)
-        await verify(b.services)
+        await require_templates(b.services)
 
 
 async def test_without_the_policy_nothing_is_asked(bench: Any, roster: Any, person: Any) -> None:
@@ -290,7 +291,7 @@ async def test_without_the_policy_nothing_is_asked(bench: Any, roster: Any, pers
         roster(b.database, person(KIM))
         assert await delivered(b, KIM) == 0
         b.brevo.calls.clear()
-        await verify(b.services)
+        await require_templates(b.services)
         await check_template(b.services)
         assert await confirm(b.services) == set()
         assert len(b.brevo.calls) == 0

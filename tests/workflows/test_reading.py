@@ -131,6 +131,7 @@ async def test_a_session_is_read_as_a_whole(bench: Any, held: World) -> None:
             "unreadable": 0,
             "cancelled": 0,
             "fresh": 0,
+            "erased": [],
         }
         came = {f"p{n}": Outcome.ATTENDED for n in range(4)}
         assert outcomes(b, held) == came | {"p4": Outcome.NO_SHOW, "p5": Outcome.NO_SHOW}

@@ -119,8 +119,9 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
 
 
 COUNTS = (
-    ("in_review", "in review", "people whom Zoom shows without what identifies them; tajo plan lists them"),
+    ("in_review", "in review", "people whom Zoom shows without what identifies them; tajo people review lists them"),
     ("excluded", "left out", "hosts, panelists and excluded domains"),
+    ("erased", "erased", "people who were erased: nothing of them is kept"),
     ("settling", "still settling", "sessions whose reports may change; sync again in a few minutes"),
     ("overdue", "without a usable report", "sessions whose absentees are unknown"),
     ("unreadable_rows", "unreadable", "rows of Zoom that lack what they need"),

@@ -28,6 +28,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "engagement": ("tajo.cli.engagement", "Show a session's funnel, and score history anew."),
     "connectors": ("tajo.cli.connectors", "Connect, list, inspect and disconnect connectors."),
     "why": ("tajo.cli.why", "Tell one person's story: registered, came, written, or why not."),
+    "people": ("tajo.cli.people", "Review attendees that could not be identified."),
+    "export-person": ("tajo.cli.export_person", "Write down everything that is known about one person."),
+    "erase": ("tajo.cli.erase", "Erase one person, and let nobody bring them back."),
 }
 
 

@@ -43,7 +43,7 @@ def show_plan(
     request = read_request(since=since, until=until, meeting=meeting, webinar=webinar, now=utc_now())
 
     async def run() -> dict[str, Any]:
-        async with a_copy(config.require("database_url")) as (database, original):
+        async with a_copy(config.require("database_url"), app.vault(config)) as (database, original):
             with Bars(console(stderr=True)) as bars:
                 async with app.services(config, database, progress=bars, budgets=original) as services:
                     summary = await preview(services, request)

@@ -65,17 +65,19 @@ def _sync(
     request = read_request(since=since, until=until, meeting=meeting, webinar=webinar, now=utc_now())
 
     async def run() -> dict[str, Any]:
-        database = app.open_database(config)
+        database, box = app.open_database(config), app.inbox_if_any(config)
         try:
             with Bars(console(stderr=True)) as bars, logging(config, only_verbose=True):
                 async with app.services(config, database, progress=bars) as services:
-                    summary = await carry_out(services, request, told=lambda text: click.echo(text, err=True))
+                    summary = await carry_out(services, request, told=lambda text: click.echo(text, err=True), box=box)
                     if with_events and "problem" not in summary:
                         bars.pause()
                         summary["events"] = await _events(services, summary, ask=not no_input)
                     return summary | {"calls": dict(bars.calls), "limited": dict(bars.limited)}
         finally:
-            database.close()
+            for each in (database, box):
+                if each is not None:
+                    each.close()
 
     return finish(anyio.run(run), as_json)
 

@@ -43,7 +43,7 @@ def command(email: str, config_path: Path | None, as_json: bool, no_input: bool)
         if as_json:
             print_json(None)
         click.echo(f"tajo: nobody with the address {plain(email)} is on any roster or in the ledger", err=True)
-        click.echo("    → check the address; people without one are in review, see `tajo plan zoom`", err=True)
+        click.echo("    → check the address; people without one are in review, see `tajo people review`", err=True)
         return 1
     if as_json:
         print_json(told)

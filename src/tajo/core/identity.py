@@ -7,10 +7,12 @@ identifies nobody. The same e-mail is the same person: it is the identity in Bre
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from operator import attrgetter
 from typing import Any
 
@@ -23,6 +25,10 @@ class Doubt(StrEnum):
     NAME_ONLY = "name_only"  # no id and no e-mail: a guest
     NO_EMAIL = "no_email"  # one person, surely, but Zoom shows no address
     AMBIGUOUS = "ambiguous"  # the keys belong to different people
+
+
+Key = tuple[str, str]  # the rung, and the value on it
+KEY_SIGNS = 10  # of a group's name: short enough to type
 
 
 @dataclass(slots=True)
@@ -41,6 +47,16 @@ class Unidentified:
     doubt: Doubt
     name: str
     stays: list[Stay] = field(default_factory=list)
+    common: tuple[Key, ...] = ()  # the keys that all of its rows have
+
+    def key(self, session: str, occurrence: str) -> str:
+        """A name for the group that outlives a new read: by what its rows have in common, whatever their number.
+
+        Somebody known by an id is the same person on every date of the session; a name may be another one's next week.
+        """
+        scope = session if self.doubt is Doubt.NO_EMAIL else occurrence
+        told = json.dumps([scope, self.doubt.value, *self.common], ensure_ascii=False)
+        return sha256(told.encode(errors="replace")).hexdigest()[:KEY_SIGNS]
 
 
 def identify(registrations: Sequence[Registration], stays: Iterable[Stay]) -> tuple[list[Identity], list[Unidentified]]:
@@ -61,7 +77,6 @@ def identify(registrations: Sequence[Registration], stays: Iterable[Stay]) -> tu
 
 REGISTRANT = "registrant_id"
 RUNGS = (REGISTRANT, "customer_key", "user_id", "email", "name")
-Key = tuple[str, str]  # the rung, and the value on it
 Owners = dict[Key, tuple[int, ...]]  # mostly one each: a tuple is half the size of a set, and quicker made
 Company = Mapping[tuple[Key, str], set[Key]]  # (a key, a stronger rung) → the keys of that rung seen beside it
 
@@ -179,12 +194,15 @@ class _Ladder:
             self.people[owner].email = email
 
     def _doubt(self, doubt: Doubt, bundle: _Bundle) -> None:
-        self.doubtful.append(Unidentified(doubt, bundle.stays[0].name, bundle.stays))
+        common = tuple((rung, value.casefold() if rung == "name" else value) for rung, value in bundle.keys)
+        self.doubtful.append(Unidentified(doubt, bundle.stays[0].name, bundle.stays, common))
 
     def result(self) -> tuple[list[Identity], list[Unidentified]]:
         """The persons who have an e-mail; the others were there too, but nobody can write to them."""
         nameless = [
-            Unidentified(Doubt.NO_EMAIL, _name(person), person.stays) for person in self.people if not person.email
+            Unidentified(Doubt.NO_EMAIL, _name(person), person.stays, _strongest(person.stays))
+            for person in self.people
+            if not person.email
         ]
         return [person for person in self.people if person.email], self.doubtful + nameless
 
@@ -240,6 +258,14 @@ def _keys(stay: Stay, ladder: _Ladder) -> list[Key]:
         ("email", stay.email),
     ]
     return [key for key in keys if key[1]] or [("name", stay.name)]
+
+
+def _strongest(stays: Sequence[Stay]) -> tuple[Key, ...]:
+    """The one key that stands for all rows of a person without e-mail: the first on the highest rung that any has."""
+    for rung in RUNGS:
+        if values := [value for stay in stays if (value := getattr(stay, rung))]:
+            return ((rung, min(values)),)
+    return ()
 
 
 def _name(person: Identity) -> str:

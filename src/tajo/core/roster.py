@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 from tajo.core.attendance import Segment, moment_at, total, union
@@ -58,6 +59,7 @@ class Review:
     rows: int
     segments: tuple[Segment, ...]
     present: timedelta
+    key: str = ""  # by what its rows have in common: see `Unidentified.key`
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +96,18 @@ def build(
     ready: Readiness,
     rules: Rules,
     respondents: Sequence[Respondent] = (),
+    decided: Mapping[str, str] = MappingProxyType({}),
 ) -> Roster:
     """The roster of one occurrence, from all registrations of its session and the rows of its instances.
 
     Registrations for other dates only help to tell who a row belongs to. Whether an unidentified row could be a
     registrant depends on the report: where registration is required and the report names registrants at all, a row
     without registrant id is no registrant who used their link.
+
+    `decided` is what people said of groups in review: key → the e-mail whose rows they are, "" for nobody's here.
     """
     present = [stay for stay in stays if not stay.waiting]
-    identities, doubtful = identify(registrations, present)
+    identities, doubtful = _decided(occurrence, *identify(registrations, present), decided)
     staff = dict(occurrence.session.staff)
     belongs = belonging(occurrence)
     mine = [(each, _standing([r for r in each.registrations if belongs(r)])) for each in identities]
@@ -116,7 +121,7 @@ def build(
         occurrence=occurrence,
         readiness=ready,
         people=people,
-        review=tuple(_review(each) for each in doubtful if each.stays),
+        review=tuple(_review(_key(occurrence, each), each) for each in doubtful if each.stays),
         held=total(instances),
         late_at=moment_at(instances, TO_THE_END),
     )
@@ -130,6 +135,33 @@ def _with_interactions(people: tuple[Person, ...], done: Mapping[str, Done]) -> 
         else person
         for person in people
     )
+
+
+def _decided(
+    occurrence: Occurrence,
+    identities: list[Identity],
+    doubtful: list[Unidentified],
+    decided: Mapping[str, str],
+) -> tuple[list[Identity], list[Unidentified]]:
+    """Give groups to whom somebody said they are; those that are nobody's are neither asked for again nor hide anybody.
+
+    After all else was settled: what one group is never changes who other rows are.
+    """
+    if not decided:
+        return identities, doubtful
+    by_email = {each.email: each for each in identities}
+    left = []
+    for group in doubtful:
+        email = decided.get(_key(occurrence, group))
+        if email is None:
+            left.append(group)
+        elif email:
+            by_email.setdefault(email, Identity(email)).stays.extend(group.stays)
+    return list(by_email.values()), left
+
+
+def _key(occurrence: Occurrence, group: Unidentified) -> str:
+    return group.key(f"{occurrence.session.kind}:{occurrence.session.id}", occurrence.key)
 
 
 def _standing(mine: Sequence[Registration]) -> Registration | None:
@@ -216,9 +248,9 @@ def _excluded(email: str, role: Role, rules: Rules) -> str:
     return f"domain {domain}" if domain in rules.exclude_domains else ""
 
 
-def _review(each: Unidentified) -> Review:
+def _review(key: str, each: Unidentified) -> Review:
     segments = union((stay.join, stay.leave) for stay in each.stays)
-    return Review(each.doubt, each.name, len(each.stays), segments, total(segments))
+    return Review(each.doubt, each.name, len(each.stays), segments, total(segments), key)
 
 
 def entries(roster: Roster) -> list[tuple[Person, Entry]]:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tajo.core.consent import Decision, Said
+from tajo.store import erasures
 from tajo.store.chunks import in_chunks
 from tajo.store.tables import consents, registrations
 from tajo.store.upsert import upsert
@@ -53,9 +54,15 @@ def kept(connection: sa.Connection, emails: Iterable[str]) -> dict[str, list[Sai
 
 
 def keep(connection: sa.Connection, evidence: Iterable[Evidence]) -> None:
-    """Remember these. An answer that Zoom corrects under the same registration takes the old one's place."""
+    """Remember these, but not of people who were erased.
+
+    An answer that Zoom corrects under the same registration takes the old one's place.
+    """
+    erased = erasures.load(connection)
     rows: dict[tuple[str, str, datetime], Mapping[str, Any]] = {}
     for each in evidence:
+        if erased.has(each.email):
+            continue
         key = (each.email, each.said.subject, each.said.said_at)
         rows[key] = {"email": each.email, **asdict(each.said), "decision": each.decision.value}
     upsert(connection, consents, list(rows.values()))

@@ -19,11 +19,12 @@ import anyio.to_thread
 import sqlalchemy as sa
 
 from tajo.core.errors import ConfigError, TajoError, TransientError
+from tajo.store.keys import Vault
 from tajo.store.tables import metadata
 
 T = TypeVar("T")
 
-HEAD = "0004"  # the newest migration; a test compares it with the folder
+HEAD = "0005"  # the newest migration; a test compares it with the folder
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x7A6A6F  # Postgres advisory lock that one migrating process holds
 
@@ -49,10 +50,20 @@ class Database:
     """
 
     def __init__(
-        self, url: str, *, schema: Schema = MAIN, every_commit: bool = False, patience_s: float = 30.0
+        self,
+        url: str,
+        *,
+        schema: Schema = MAIN,
+        every_commit: bool = False,
+        patience_s: float = 30.0,
+        vault: Vault | None = None,
     ) -> None:
-        """`every_commit`: on SQLite each commit is on the disk when it returns; `patience_s` is waited for its lock."""
+        """`every_commit`: on SQLite each commit is on the disk when it returns; `patience_s` is waited for its lock.
+
+        `vault` has the key that tells whose rows are kept no more: see erasures.py.
+        """
         self.schema = schema
+        self.vault = vault
         self.url = _url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite(self.url, every_commit, patience_s) if self.sqlite else _postgres(self.url)
@@ -66,7 +77,7 @@ class Database:
 
     def read_now(self, work: Callable[..., T], *args: Any) -> T:
         """`work(connection, *args)` in a transaction that is not committed."""
-        with named_failures(self.engine), self.engine.connect() as connection:
+        with named_failures(self.engine), self._connect() as connection:
             return work(connection, *args)
 
     def write_now(self, work: Callable[..., T], *args: Any) -> T:
@@ -75,8 +86,11 @@ class Database:
         with named_failures(self.engine), turn, self._writer() as connection, connection.begin():
             return work(connection, *args)
 
+    def _connect(self, **options: Any) -> sa.Connection:
+        return self.engine.connect().execution_options(vault=self.vault, **options)
+
     def _writer(self) -> sa.Connection:
-        return self.engine.connect().execution_options(writes=True)
+        return self._connect(writes=True)
 
     def migrate(self) -> None:
         """Bring the schema to this version; safe to call at every start, by several processes at once."""
@@ -109,12 +123,12 @@ class Database:
         self.engine.dispose()
 
 
-def existing(url: str) -> Database | None:
+def existing(url: str, vault: Vault | None = None) -> Database | None:
     """The database, if it is there and of this version; nothing is created or migrated."""
     path = url.removeprefix("sqlite:///")
     if url.startswith("sqlite:///") and not Path(path).is_file():
         return None
-    database = Database(url)
+    database = Database(url, vault=vault)
     try:
         if database.is_current():
             return database

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tajo.store import erasures
 from tajo.store.chunks import CHUNK, in_chunks
 from tajo.store.tables import effects
 from tajo.store.upsert import insert
@@ -41,8 +42,13 @@ def known(connection: sa.Connection, keys: Iterable[str]) -> dict[str, str]:
 
 
 def begin(connection: sa.Connection, wanted: Sequence[Effect], *, holder: str, now: datetime) -> set[str]:
-    """Claim effects for sending; the keys of those that nobody, in any process, had claimed before."""
+    """Claim effects for sending; the keys of those that nobody, in any process, had claimed before.
+
+    Nothing happens to people who were erased.
+    """
     claimed: set[str] = set()
+    erased = erasures.load(connection)
+    wanted = [each for each in wanted if not erased.has(each.email)]
     for start in range(0, len(wanted), CHUNK):
         rows = [
             {name: getattr(each, name) for name in _NAMES} | {"state": SENDING, "at": now, "holder": holder}

@@ -22,8 +22,9 @@ from tajo.core.facts import (
 )
 from tajo.core.outcome import Reading
 from tajo.core.registrations import merge
+from tajo.store import erasures
 from tajo.store.chunks import in_chunks
-from tajo.store.tables import instances, interactions, registrations, sessions, stays
+from tajo.store.tables import instances, interactions, registrations, sessions, sightings, stays
 from tajo.store.upsert import upsert
 
 
@@ -39,16 +40,17 @@ LISTED_WITHIN = timedelta(minutes=15)  # ours: a listing may lag behind a webhoo
 
 def save_session(connection: sa.Connection, session: Session, now: datetime | None) -> None:
     """Keep a session as it is now known; `now` is None where only a webhook told of it."""
+    erased = erasures.load(connection)
     row = {
         "kind": session.kind,
         "id": session.id,
         "topic": session.topic,
         "type": session.type,
-        "host_email": session.host_email,
+        "host_email": erased.address(session.host_email),
         "time_zone": session.time_zone,
         "registration_required": session.registration_required,
         "scheduled": [[date.id, date.start.isoformat(), date.duration.total_seconds()] for date in session.scheduled],
-        "staff": [[email, role] for email, role in session.staff],
+        "staff": [[email, role] for email, role in session.staff if not erased.has(email)],
         "read_at": now,
     }
     upsert(connection, sessions, [row])
@@ -154,7 +156,8 @@ def ended_since(connection: sa.Connection, kind: Kind, session_id: str, since: d
 
 
 def add_stays(connection: sa.Connection, uuid: str, found: Sequence[Stay], *, offset: int) -> None:
-    """Store one page of an instance's rows, numbered from `offset`."""
+    """Store one page of an instance's rows, numbered from `offset`; not those of people who were erased."""
+    erased = erasures.load(connection)
     rows = [
         {
             "instance": uuid,
@@ -169,6 +172,7 @@ def add_stays(connection: sa.Connection, uuid: str, found: Sequence[Stay], *, of
             "waiting": stay.waiting,
         }
         for n, stay in enumerate(found)
+        if not erased.of(stay)
     ]
     if rows:
         connection.execute(sa.insert(stays), rows)
@@ -203,7 +207,11 @@ def load_stays(connection: sa.Connection, uuids: Sequence[str]) -> list[Stay]:
 
 
 def save_respondents(connection: sa.Connection, uuid: str, what: Interaction, found: Iterable[Respondent]) -> None:
-    """Put who answered polls, or asked questions, in one instance in the place of what was read before."""
+    """Put who answered polls, or asked questions, in one instance in the place of what was read before.
+
+    Not those of people who were erased.
+    """
+    found = erasures.load(connection).kept(found)
     connection.execute(sa.delete(interactions).where(interactions.c.instance == uuid, interactions.c.what == what))
     rows = [asdict(each) | {"n": n} for n, each in enumerate(found)]
     if rows:
@@ -266,8 +274,9 @@ def save_registrations(
 
     With a listing, `vanishing` are the dates it is complete for ("" is all together) and `asked_at` when it was asked
     for: an approved registrant who is not in it has cancelled, since Zoom has no such status and just lists them no
-    more. Returns how many did.
+    more. Returns how many did. People who were erased are not kept, nor are their rows that came before.
     """
+    found = _of_those_kept(connection, found)
     known = {
         (each.registrant_id, each.occurrence_id): each for each in load_registrations(connection, kind, session_id)
     }
@@ -292,6 +301,17 @@ def save_registrations(
     ]
     upsert(connection, registrations, rows)
     return len(gone)
+
+
+def _of_those_kept(connection: sa.Connection, found: Sequence[Registration]) -> Sequence[Registration]:
+    """Without people who were erased. Rows with nothing but the registrant id of one may have been stored already."""
+    erased = erasures.load(connection)
+    if dropped := [each for each in found if erased.of(each)]:
+        ids = erasures.learn(connection, erased, dropped)
+        for table in (stays, sightings):
+            for chunk in in_chunks(ids):
+                connection.execute(sa.delete(table).where(table.c.registrant_id.in_(chunk), table.c.email == ""))
+    return erased.kept(found) if dropped else found
 
 
 def load_registrations(connection: sa.Connection, kind: Kind, session_id: str) -> list[Registration]:

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 
 from tajo.core.errors import TransientError
 from tajo.store.database import Database, Schema
+from tajo.store.marks import BODY, ID, NOBODY, OWN
 from tajo.store.tables import Moment
 from tajo.store.upsert import insert_new, update_each
 
@@ -31,19 +32,21 @@ inbox = sa.Table(
     metadata,
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
     sa.Column("received_at", Moment, nullable=False),
-    sa.Column("digest", sa.String(64), nullable=False),  # sha256 of the body: one delivery, however often it is sent
-    sa.Column("body", sa.LargeBinary),  # None after its retention
-    sa.Column("headers", sa.JSON, nullable=False),
-    sa.Column("state", sa.String(12), nullable=False),
-    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column(
+        "digest", sa.String(64), nullable=False, info=NOBODY
+    ),  # sha256 of the body: one delivery, however often it is sent
+    sa.Column("body", sa.LargeBinary, info=BODY),  # None after its retention
+    sa.Column("headers", sa.JSON, nullable=False, info=NOBODY),
+    sa.Column("state", sa.String(12), nullable=False, info=NOBODY),
+    sa.Column("reason", sa.Text, nullable=False, server_default="", info=NOBODY),  # in words of ours
     sa.Column("handled_at", Moment),
     sa.Column("replayed_at", Moment),  # when somebody last wanted it handled again
     # What it is about, once it has been opened:
-    sa.Column("event", sa.String(80), nullable=False, server_default=""),
-    sa.Column("meaning", sa.String(64), nullable=False, server_default=""),
-    sa.Column("uuid", sa.String(64), nullable=False, server_default=""),
-    sa.Column("participant_uuid", sa.String(64), nullable=False, server_default=""),
-    sa.Column("registrant_id", sa.String(64), nullable=False, server_default=""),
+    sa.Column("event", sa.String(80), nullable=False, server_default="", info=NOBODY),
+    sa.Column("meaning", sa.String(64), nullable=False, server_default="", info=NOBODY),
+    sa.Column("uuid", sa.String(64), nullable=False, server_default="", info=NOBODY),
+    sa.Column("participant_uuid", sa.String(64), nullable=False, server_default="", info=OWN),
+    sa.Column("registrant_id", sa.String(64), nullable=False, server_default="", info=ID),
     sa.Index(None, "digest", unique=True),
     sa.Index(None, "state", "id"),
     sa.Index(None, "meaning"),

@@ -1,7 +1,7 @@
 """What goes when the Zoom app is removed from its account: everything that Zoom told, and what was made of it.
 
 What was written to Brevo stays on record (ledger, phones, imports, effects): without it somebody who is written to
-again would get events and mails a second time.
+again would get events and mails a second time. So do the hashes of people who were erased.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from tajo.store import signins
 from tajo.store.runs import DONE
 from tajo.store.tables import (
     dead_letters,
+    identifications,
     instances,
     interactions,
     occurrences,
@@ -30,7 +31,7 @@ from tajo.store.tables import (
 )
 
 TOLD = (sessions, instances, stays, registrations, sightings, recordings, interactions)
-MADE_OF_IT = (occurrences, roster, review, run_sessions, run_people)
+MADE_OF_IT = (occurrences, roster, review, identifications, run_sessions, run_people)
 
 
 def forget_everything_told(connection: sa.Connection, now: datetime) -> None:

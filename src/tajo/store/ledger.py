@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from tajo.core.mapping import PHONE_ATTRIBUTES, Attribute
 from tajo.core.plan import Delivered
+from tajo.store import erasures
 from tajo.store.chunks import in_chunks
 from tajo.store.tables import import_rows, imports, ledger, phones
 from tajo.store.upsert import upsert
@@ -35,6 +36,8 @@ def first_written(connection: sa.Connection, emails: Iterable[str]) -> datetime 
 
 def save(connection: sa.Connection, written: Sequence[Delivered], *, how: str, now: datetime) -> None:
     """Record what has been written; `how` names the call ("contact", "import 78")."""
+    erased = erasures.load(connection)
+    written = [each for each in written if not erased.has(each.email)]
     upsert(
         connection,
         ledger,
@@ -101,7 +104,9 @@ def open_import(connection: sa.Connection, each: Import) -> None:
             process_id=each.process_id, submitted_at=each.submitted_at, lists=sorted(each.lists), settled=False
         )
     )
-    if each.rows:
+    erased = erasures.load(connection)
+    rows = [row for row in each.rows if not erased.has(row.email)]
+    if rows:
         connection.execute(
             sa.insert(import_rows),
             [
@@ -111,7 +116,7 @@ def open_import(connection: sa.Connection, each: Import) -> None:
                     "attributes": dict(row.attributes),
                     "join": sorted(row.lists),
                 }
-                for row in each.rows
+                for row in rows
             ],
         )
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from tajo import logs
 from tajo.core.errors import TajoError
+from tajo.store import erasures
 from tajo.store.chunks import in_chunks
 from tajo.store.tables import dead_letters
 
@@ -29,11 +30,12 @@ class Letter:
 def add(connection: sa.Connection, subject: str, error: TajoError, now: datetime) -> None:
     """File a letter; one that is open for the same subject and origin is replaced, not doubled."""
     resolve(connection, [subject], now, origin=error.origin)
-    connection.execute(
-        sa.insert(dead_letters).values(
-            subject=subject, origin=error.origin, reason=error.message, remedy=error.hint, arose_at=now
+    if not erasures.load(connection).has(subject):
+        connection.execute(
+            sa.insert(dead_letters).values(
+                subject=subject, origin=error.origin, reason=error.message, remedy=error.hint, arose_at=now
+            )
         )
-    )
     logs.say_error("letter.filed", error)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tajo.core.followups import Wanted, key_of
+from tajo.store import erasures
 from tajo.store.chunks import in_chunks
 from tajo.store.tables import effects
 from tajo.store.upsert import insert_new, update_each
@@ -39,8 +40,12 @@ class Kept:
 
 
 def wait(connection: sa.Connection, wanted: Sequence[Wanted]) -> int:
-    """Keep mails until they are due; how many are new. One that is known stays as it is, but for withdrawn ones."""
-    rows = [_row(each) for each in wanted]
+    """Keep mails until they are due; how many are new. One that is known stays as it is, but for withdrawn ones.
+
+    None to people who were erased.
+    """
+    erased = erasures.load(connection)
+    rows = [_row(each) for each in wanted if not erased.has(each.email)]
     if not rows:
         return 0
     again = 0

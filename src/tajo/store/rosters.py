@@ -73,6 +73,7 @@ def _insert(connection: sa.Connection, built: Roster) -> set[str]:
         {
             "occurrence": occurrence.key,
             "n": n,
+            "key": each.key,
             "doubt": each.doubt,
             "name": each.name,
             "rows": each.rows,
@@ -196,6 +197,7 @@ def in_review(connection: sa.Connection, sessions: Iterable[tuple[Kind, str]]) -
     )
     return [
         {
+            "id": row.key,
             "occurrence": row.occurrence,
             "topic": row.topic,
             "start": row.start.isoformat(),

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tajo.core.facts import Kind
+from tajo.store import erasures
 from tajo.store.tables import run_people, run_sessions, runs
 from tajo.store.upsert import upsert
 
@@ -86,7 +87,10 @@ def last(connection: sa.Connection) -> Run | None:
 
 def add_session(connection: sa.Connection, run_id: str, kind: Kind, session_id: str, found: Mapping[str, Any]) -> None:
     """A session to read in this run. One that has been read stays read."""
-    upsert(connection, run_sessions, [{"run": run_id, "kind": kind, "id": session_id, "found": dict(found)}])
+    told = dict(found)
+    if host := told.get("host_email"):
+        told["host_email"] = erasures.load(connection).address(host)
+    upsert(connection, run_sessions, [{"run": run_id, "kind": kind, "id": session_id, "found": told}])
 
 
 def sessions(connection: sa.Connection, run_id: str) -> list[tuple[Kind, str]]:
@@ -130,7 +134,9 @@ def progress(connection: sa.Connection, run_id: str) -> tuple[int, int]:
 
 def add_people(connection: sa.Connection, run_id: str, emails: Iterable[str]) -> None:
     """People whose contacts this run may change."""
-    upsert(connection, run_people, [{"run": run_id, "email": email} for email in sorted(set(emails))])
+    erased = erasures.load(connection)
+    rows = [{"run": run_id, "email": email} for email in sorted(set(emails)) if not erased.has(email)]
+    upsert(connection, run_people, rows)
 
 
 def people(connection: sa.Connection, run_id: str) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import fields
 import sqlalchemy as sa
 
 from tajo.core.sightings import Sighting, merge
+from tajo.store import erasures
 from tajo.store.chunks import in_chunks
 from tajo.store.tables import sightings
 from tajo.store.upsert import upsert
@@ -18,7 +19,7 @@ _NAMES = [each.name for each in fields(Sighting)]
 def add(connection: sa.Connection, told: Iterable[Sighting]) -> None:
     """Merge sightings into those that are known. Only the rows that are told of are read, not the whole instance."""
     fresh: dict[tuple[str, str], Sighting] = {}
-    for each in told:
+    for each in erasures.load(connection).kept(told):
         key = (each.instance, each.key)
         fresh[key] = merge(fresh[key], each) if key in fresh else each
     for instance in sorted({instance for instance, _ in fresh}):

@@ -1,14 +1,21 @@
-"""The suppression list. It is added to and never taken from: no code lifts what somebody asked for."""
+"""The suppression list. It is added to and never taken from: no code lifts what somebody asked for.
+
+Of people who were erased it keeps what they asked for under their keyed hash (see erasures.py), in place of the
+address: somebody whose erasure is undone still gets no mail.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from tajo.core.suppression import Reason, Source, Suppression
+from tajo.store import erasures
 from tajo.store.chunks import in_chunks
+from tajo.store.erasures import Erased
 from tajo.store.tables import suppressions
 from tajo.store.upsert import insert
 
@@ -17,13 +24,19 @@ AT_ONCE = 500  # rows of one statement
 
 def add(connection: sa.Connection, found: Iterable[Suppression]) -> int:
     """Remember these; how many were new. What is known stays as it was first seen."""
-    rows = [_row(each) for each in found if each.email]
+    erased = erasures.load(connection)
+    rows = [_row(_hidden(each, erased)) for each in found if each.email]
     new = 0
     for start in range(0, len(rows), AT_ONCE):
         statement = insert(connection, suppressions).values(rows[start : start + AT_ONCE])
         statement = statement.on_conflict_do_nothing(index_elements=["email", "reason"])
         new += len(connection.execute(statement.returning(suppressions.c.email)).all())
     return new
+
+
+def _hidden(each: Suppression, erased: Erased) -> Suppression:
+    email = each.email.strip().lower()
+    return replace(each, email=erased.hash("email", email), evidence="") if erased.has(email) else each
 
 
 def _row(each: Suppression) -> dict[str, object]:

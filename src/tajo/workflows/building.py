@@ -14,7 +14,7 @@ from tajo.core.occurrences import occurrences
 from tajo.core.outcome import Readiness, Settle, over_at, readiness
 from tajo.core.roster import Roster, Rules, build
 from tajo.core.sightings import as_stays, missing
-from tajo.store import facts, rosters, sightings
+from tajo.store import facts, identifications, rosters, sightings
 
 
 def rebuild(
@@ -59,6 +59,7 @@ def _rebuild(
     instances = facts.load_instances(connection, kind, session_id)
     readings = facts.readings(connection, kind, session_id)
     registrations = facts.load_registrations(connection, kind, session_id)
+    decided = identifications.load(connection, kind, session_id)
     built: list[Roster] = []
     for occurrence in occurrences(session, instances, restart_gap=restart_gap, now=now):
         uuids = [instance.uuid for instance in occurrence.instances]
@@ -70,5 +71,7 @@ def _rebuild(
             # No better report will come: whom webhooks showed was there.
             stays = stays + as_stays(absent, over_at(occurrence) or now)
         respondents = facts.load_respondents(connection, uuids)
-        built.append(build(occurrence, registrations, stays, ready=ready, rules=rules, respondents=respondents))
+        built.append(
+            build(occurrence, registrations, stays, ready=ready, rules=rules, respondents=respondents, decided=decided)
+        )
     return rosters.replace(connection, kind, session_id, built)

@@ -266,8 +266,8 @@ async def _follow_up(services: Services, rule: Rule) -> Finding:
     return Finding("follow-ups", "ok", f"{rule.name}: template {rule.template} is active, and all it shows is filled")
 
 
-async def require_follow_ups(services: Services) -> None:
-    """ConfigError for a rule that could send nothing. While Brevo cannot be asked it is a line in the log.
+async def require_templates(services: Services) -> None:
+    """ConfigError for a rule, or a double opt-in, that could send nothing. While Brevo cannot be asked it is logged.
 
     Zoom's webhooks wait for the start: it does not wait for Brevo.
     """
@@ -275,12 +275,14 @@ async def require_follow_ups(services: Services) -> None:
         async with asyncio.timeout(START_WAITS_S):
             for rule in followups.rules(services):
                 await require_follow_up(services, rule)
+            if opt_ins.asks(services):
+                await opt_ins.check_template(services)
     except ConfigError:
         raise
     except TimeoutError:
-        logs.say_error("follow_ups.unchecked", TransientError("Brevo does not answer", origin="brevo.mails.template"))
+        logs.say_error("templates.unchecked", TransientError("Brevo does not answer", origin="brevo.mails.template"))
     except TajoError as error:
-        logs.say_error("follow_ups.unchecked", error)
+        logs.say_error("templates.unchecked", error)
 
 
 async def require_follow_up(services: Services, rule: Rule) -> None:

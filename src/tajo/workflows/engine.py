@@ -208,16 +208,7 @@ class Engine:
 
     def tidy(self, before: datetime) -> int:
         """Forget workflows that ended before then; how many."""
-        ended = self.client.list_workflows(
-            status=["SUCCESS", "ERROR", "CANCELLED"],
-            completed_before=before.isoformat(),
-            limit=MOST_TIDIED,
-            load_input=False,
-            load_output=False,
-        )
-        if ended:
-            self.client.delete_workflows([each.workflow_id for each in ended])
-        return len(ended)
+        return _forget_ended(self.client, before)
 
     async def result(self, workflow_id: str, workflow: Callable[..., Coroutine[Any, Any, Json]], *args: Json) -> Json:
         """Start a workflow, or follow the one with this id that is there already; its result."""
@@ -261,6 +252,28 @@ def open_client(database: Database) -> DBOSClient:
         serializer=Serializer(),
         application_name=APPLICATION,
     )
+
+
+def forget_ended(database: Database, before: datetime) -> int:
+    """Forget workflows that ended before then, from outside of an engine; how many."""
+    client = open_client(database)
+    try:
+        return _forget_ended(client, before)
+    finally:
+        client.destroy()
+
+
+def _forget_ended(client: DBOSClient, before: datetime) -> int:
+    ended = client.list_workflows(
+        status=["SUCCESS", "ERROR", "CANCELLED"],
+        completed_before=before.isoformat(),
+        limit=MOST_TIDIED,
+        load_input=False,
+        load_output=False,
+    )
+    if ended:
+        client.delete_workflows([each.workflow_id for each in ended])
+    return len(ended)
 
 
 def enqueue(client: DBOSClient, connection: sa.Connection, wanted: Sequence[FollowUp]) -> None:

@@ -32,7 +32,7 @@ from tajo.core.errors import ContractError, CredentialError, RejectedError
 from tajo.core.facts import Instance, Kind, Registration, Session
 from tajo.core.recordings import Recorded
 from tajo.core.sightings import Sighting
-from tajo.store import facts, inbox, letters, recordings, sightings, signins
+from tajo.store import bodies, erasures, facts, inbox, letters, recordings, sightings, signins
 from tajo.store.inbox import DUPLICATE, FAILED, HANDLED, IGNORED, QUARANTINED, Delivery
 from tajo.workflows import leaving
 from tajo.workflows.engine import FollowUp
@@ -53,6 +53,7 @@ class Opened:
     event: Event | None
     state: str
     reason: str = ""
+    erased: bool = False  # it tells of somebody who was erased: its body goes
 
     def row(self, now: datetime) -> dict[str, Any]:
         envelope = self.envelope
@@ -329,6 +330,7 @@ def fold(
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('tajo:fold'))"))
     folding = Fold(connection, settle_after, account_id)
     told = [each for each in opened if each.event is not None]
+    told = _without_erased(connection, opened, told)
     removals = [each for each in told if isinstance(each.event, Deauthorized)]
     failed = _fold_those_that_can_be(folding, removals)
     for each in told:
@@ -346,9 +348,29 @@ def fold(
     return folding.left
 
 
+def _without_erased(connection: sa.Connection, opened: Sequence[Opened], told: Sequence[Opened]) -> list[Opened]:
+    """Leave out what tells of people who were erased; a session's own event is folded, without whom it mentions."""
+    erased = erasures.load(connection)
+    for each in opened if erased else ():
+        person = _person_of(each.event)
+        if person is not None and erased.of(person):
+            each.state, each.event, each.erased = IGNORED, None, True
+        elif erased.are_in(each.delivery.body or b"", names=person is None):
+            each.erased = True
+    return [each for each in told if each.event is not None]
+
+
+def _person_of(event: Event | None) -> erasures.Row | None:
+    """Whom an event is about, if it is about somebody."""
+    if isinstance(event, ParticipantTold):
+        return event
+    return event.registration if isinstance(event, RegistrationTold) else None
+
+
 def mark(connection: sa.Connection, opened: Sequence[Opened], left: Iterable[str], now: datetime) -> None:
-    """Record in the inbox what became of a batch, and drop the bodies of the accounts that left."""
+    """Record in the inbox what became of a batch, and drop the bodies of the accounts and people that left."""
     inbox.mark(connection, [each.row(now) for each in opened])
+    bodies.forget(connection, [each.delivery.id for each in opened if each.erased])
     for account_id in left:
         inbox.forget_account(connection, account_id, leaving.REMOVED)
 

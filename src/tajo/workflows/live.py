@@ -60,6 +60,11 @@ async def recorded_workflow(kind: str, session_id: str, uuid: str, attempt: int 
     return await _attempt("recorded", partial(_recorded, Engine.services), Kind(kind), session_id, attempt, uuid)
 
 
+async def carried_out(name: str, work: Any, kind: Kind, session_id: str, attempt: int) -> Json:
+    """As what follows from webhooks: for other work on one session that is tried again while a vendor is away."""
+    return await _attempt(name, work, kind, session_id, attempt)
+
+
 async def _attempt(name: str, work: Any, kind: Kind, session_id: str, attempt: int, *more: Json) -> Json:
     """Do a session's work as one step; while a vendor is away, ask for it again later and free the place.
 

@@ -9,7 +9,6 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from tajo import logs
 from tajo.brevo.api import opt_in, templates
 from tajo.brevo.api.errors import NotFound
 from tajo.core.announce import Quiet
@@ -177,16 +176,6 @@ async def check_template(services: Services) -> None:
 
 def _unfit(services: Services, problem: str, hint: str) -> ConfigError:
     return ConfigError(problem, origin=services.config.origin(TEMPLATE), hint=hint)
-
-
-async def verify(services: Services) -> None:
-    """At start: ConfigError for a template that cannot ask; a warning in the log while Brevo cannot be asked."""
-    if not asks(services):
-        return
-    try:
-        await check_template(services)
-    except (TransientError, CredentialError) as error:
-        logs.say_error("start.unverified", error)
 
 
 # --- learning of clicks ---

@@ -16,7 +16,7 @@ from tajo.core.errors import ContractError, RejectedError, TajoError, TransientE
 from tajo.core.facts import Instance, Kind, Registration, Role, Session
 from tajo.core.outcome import Settle
 from tajo.core.registrations import told
-from tajo.store import facts, letters, runs
+from tajo.store import erasures, facts, letters, runs
 from tajo.workflows import gaps
 from tajo.workflows.building import rebuild
 from tajo.workflows.engine import bounded
@@ -85,8 +85,8 @@ async def refresh(
 ) -> tuple[dict[str, Any], set[str]]:
     """Read one session and these instances of it, and build its rosters anew; for a run, if there is one.
 
-    Returns counts, topic and problem, and the e-mails whose contacts may have to change. GoneError for a session that
-    Zoom does not know and that was never held.
+    Returns counts, topic, problem and who of them was erased; and the e-mails whose contacts may have to change.
+    GoneError for a session that Zoom does not know and that was never held.
     """
     now = services.clock()
     details = await _details(services, kind, session_id)
@@ -101,18 +101,20 @@ async def refresh(
     else:
         raise GoneError(f"Zoom knows no {kind} {session_id}", origin=f"zoom.{kind}s.details")
     counts = {"rows": 0, "unreadable": 0, "cancelled": 0, "fresh": 0}
+    erased: set[str] = set()
     jobs: list[Callable[[], Awaitable[str]]] = [
-        partial(_instance, services, kind, session_id, uuid, counts, listed.get("seen", {}).get(uuid, 0))
+        partial(_instance, services, kind, session_id, uuid, counts, erased, listed.get("seen", {}).get(uuid, 0))
         for uuid in listed["uuids"]
     ]
     absent = listed.get("absent", {})
     jobs += [partial(read_interactions, services, kind, uuid, absent.get(uuid, ())) for uuid in listed["uuids"]]
     if details is not None and details.session.registration_required is not False and not listed["no_registration"]:
-        jobs.append(partial(_registrants, services, details, since, counts))
+        jobs.append(partial(_registrants, services, details, since, counts, erased))
     said = await bounded(jobs, max(1, len(jobs)))
     emails = await rebuilt(services, kind, session_id, run_id)
     topic = details.session.topic if details else listed["topic"]
-    return counts | {"topic": topic, "problem": "; ".join(dict.fromkeys(filter(None, said)))}, emails
+    problem = "; ".join(dict.fromkeys(filter(None, said)))
+    return counts | {"topic": topic, "problem": problem, "erased": sorted(erased)}, emails
 
 
 async def rebuilt(services: Services, kind: Kind, session_id: str, run_id: str | None = None) -> set[str]:
@@ -176,7 +178,9 @@ def _remember(connection: Any, told: Session, now: datetime) -> None:
         facts.save_session(connection, told, now)
 
 
-async def _registrants(services: Services, details: read.Details, since: datetime, counts: dict[str, int]) -> str:
+async def _registrants(
+    services: Services, details: read.Details, since: datetime, counts: dict[str, int], erased: set[str]
+) -> str:
     now = services.clock()
     listing = await read.registrants(services.zoom, details, since=since, now=now)
     if listing is None:
@@ -190,6 +194,7 @@ async def _registrants(services: Services, details: read.Details, since: datetim
     connected = await services.connected_at()
 
     def save(connection: Any) -> tuple[int, int]:
+        erased.update(erasures.load(connection).among(found))
         known = {each.registrant_id for each in facts.load_registrations(connection, session.kind, session.id)}
         fresh = {each.registrant_id for each in found if _was_missed(each, connected, now)} - known
         gone = facts.save_registrations(connection, session.kind, session.id, found, vanishing=vanishing, asked_at=now)
@@ -209,14 +214,20 @@ def _was_missed(each: Registration, connected: datetime | None, now: datetime) -
 
 
 async def _instance(
-    services: Services, kind: Kind, session_id: str, uuid: str, counts: dict[str, int], seen: int
+    services: Services,
+    kind: Kind,
+    session_id: str,
+    uuid: str,
+    counts: dict[str, int],
+    erased: set[str],
+    seen: int,
 ) -> str:
     """Read one instance's report, page by page, and put it in the place of the one before; "" or why not."""
     instances = await services.database.read(facts.load_instances, kind, session_id)
     instance = next(each for each in instances if each.uuid == uuid)
     before = await services.database.read(facts.digest, uuid)
     try:
-        rows = await _rows(services, kind, instance, before)
+        rows = await _rows(services, kind, instance, before, erased)
     except (NotReady, TooOld) as error:
         if before:
             return ""  # read well before: what is known stays
@@ -247,7 +258,7 @@ async def was_alone(services: Services, kind: Kind, uuids: Sequence[str]) -> boo
     return bool(uuids)
 
 
-async def _rows(services: Services, kind: Kind, instance: Instance, before: str) -> Rows:
+async def _rows(services: Services, kind: Kind, instance: Instance, before: str, erased: set[str]) -> Rows:
     """All rows of a report, stored under a working name until the last page is there.
 
     They take the place of the rows read before, unless Zoom suddenly has none: that has happened, and was not true.
@@ -263,6 +274,7 @@ async def _rows(services: Services, kind: Kind, instance: Instance, before: str)
         stays = rows.take(page.items)
 
         def add(connection: Any, stays: Any = stays, offset: int = offset) -> None:
+            erased.update(erasures.load(connection).among(stays))
             facts.add_stays(connection, working, stays, offset=offset)
 
         await services.database.write(add)

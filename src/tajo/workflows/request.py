@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 import uuid
@@ -16,11 +17,12 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from tajo.core.errors import UsageError
+from tajo.core.errors import TajoError, UsageError
 from tajo.store import runs
 from tajo.store.copy import copy_into
 from tajo.store.database import Database, existing
-from tajo.workflows import connecting, jobs, live, sweep, sync  # noqa: F401 - so that the engine knows their workflows
+from tajo.store.keys import Vault
+from tajo.workflows import connecting, identifying, jobs, live, sweep, sync, tidying  # noqa: F401 - so that the engine knows their workflows
 from tajo.workflows.engine import Engine
 from tajo.workflows.progress import Counter
 from tajo.workflows.services import Services
@@ -107,11 +109,13 @@ def _ident(value: str | None) -> str:
     return bare if bare.isdigit() else text
 
 
-async def carry_out(services: Services, request: Request, *, told: Callable[[str], None]) -> dict[str, Any]:
+async def carry_out(
+    services: Services, request: Request, *, told: Callable[[str], None], box: Database | None = None
+) -> dict[str, Any]:
     """Run the request durably; its summary. A run that was killed or paused is taken up, not begun anew.
 
     Another unfinished run is brought to its end first: `told` says so. Where a service works on the database it does
-    the job, and is followed; otherwise this process does it.
+    the job, and is followed; otherwise this process does it, and tidies up afterwards: `box` is the inbox, if any.
     """
     if await jobs.at_work(services.database, services.clock()):
         told("the running service does it")
@@ -123,7 +127,10 @@ async def carry_out(services: Services, request: Request, *, told: Callable[[str
             summary: dict[str, Any] = await engine.result(jobs.workflow_id(run), sync.sync_workflow, run.id)
             return summary
 
-        return await _one_after_another(services, request, told, follow_mine)
+        summary = await _one_after_another(services, request, told, follow_mine)
+        with contextlib.suppress(TajoError):  # nobody's sync fails by it: the next one tidies
+            await tidying.tidy(services, box)
+        return summary
 
 
 async def _one_after_another(
@@ -182,17 +189,19 @@ async def preview(services: Services, request: Request, *, run_id: str = "previe
 
 
 @asynccontextmanager
-async def a_copy(url: str, *, rows: bool = True) -> AsyncIterator[tuple[Database, Database | None]]:
+async def a_copy(
+    url: str, vault: Vault | None = None, *, rows: bool = True
+) -> AsyncIterator[tuple[Database, Database | None]]:
     """A throw-away copy of a database, as it is now; an empty one where there is none yet. Yields (copy, original).
 
-    Without `rows` it is an empty one in any case.
+    Without `rows` it is an empty one in any case. `vault` tells whose rows a copy keeps no more either.
 
     The original is for counting calls, since limits are shared whoever calls; None while it does not exist.
     """
     with tempfile.TemporaryDirectory(prefix="tajo-plan-") as folder:
-        target = Database(f"sqlite:///{Path(folder) / 'plan.db'}")
+        target = Database(f"sqlite:///{Path(folder) / 'plan.db'}", vault=vault)
         target.migrate()
-        original = existing(url)
+        original = existing(url, vault)
         try:
             if original is not None and rows:
                 await anyio.to_thread.run_sync(copy_into, original, target)

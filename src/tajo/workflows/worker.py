@@ -14,9 +14,9 @@ from dbos import DBOS, ScheduleInput
 
 from tajo import logs
 from tajo.core.errors import TajoError
-from tajo.store import budgets, heartbeats, inbox
+from tajo.store import heartbeats, inbox
 from tajo.store.database import Database
-from tajo.workflows import connecting, followups, intake, live, sweep, sync  # noqa: F401 - the engine has to know all workflows
+from tajo.workflows import connecting, followups, identifying, intake, live, sweep, sync, tidying  # noqa: F401 - the engine has to know all workflows
 from tajo.workflows.announcing import release
 from tajo.workflows.engine import Engine, FollowUp
 from tajo.workflows.services import Services
@@ -27,7 +27,6 @@ SWEEP = "sweep"  # the schedule's name
 HEARTBEAT = timedelta(seconds=10)
 TIDY = timedelta(hours=1)
 MAILS = timedelta(seconds=5)  # between looks for follow-ups that are due
-WORKFLOWS_KEPT = timedelta(days=7)  # ended ones, with their steps: for looking at
 
 
 class Worker:
@@ -99,10 +98,7 @@ class Worker:
 
     async def _tidy(self) -> None:
         """What is past its retention goes."""
-        now = self._services.clock()
-        await self._inbox.write(inbox.forget_bodies, now - self._services.config.retention.raw_payloads)
-        await self._services.database.write(budgets.tidy, now)
-        await anyio.to_thread.run_sync(self.engine.tidy, now - WORKFLOWS_KEPT)
+        await tidying.tidy(self._services, self._inbox, self.engine.tidy)
 
     async def drain(self) -> None:
         """Hand deliveries on until stopped."""

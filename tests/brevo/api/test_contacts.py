@@ -99,6 +99,16 @@ def test_an_update_is_by_email_and_can_take_off_lists() -> None:
     assert call.repeatable
 
 
+def test_a_contact_is_deleted_by_its_email() -> None:
+    call = contacts.delete("ada+x@x.eu")
+    assert (call.method, call.path, dict(call.query)) == (
+        "DELETE",
+        "/contacts/ada%2Bx%40x.eu",
+        {"identifierType": "email_id"},
+    )
+    assert call.body is None
+
+
 def test_a_contact_is_read_with_its_flags() -> None:
     call = contacts.get("A+b@x.eu")
     assert (call.path, call.query) == ("/contacts/a%2Bb%40x.eu", {"identifierType": "email_id"})

@@ -123,6 +123,21 @@ def get(email: str) -> Call[Contact]:
     )
 
 
+def delete(email: str) -> Call[None]:
+    """Delete one contact by e-mail, for good: its history, and that it unsubscribed, are lost. NotFound if none.
+
+    Source: https://developers.brevo.com/reference/delete-contact
+    """
+    return Call(
+        "DELETE",
+        f"/contacts/{segment(email, origin=ORIGIN)}",
+        parse=nothing,
+        origin="brevo.contacts.delete",
+        label=limits.CONTACTS,
+        query={"identifierType": "email_id"},
+    )
+
+
 def page(
     *,
     limit: int = 1000,
