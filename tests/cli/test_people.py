@@ -117,6 +117,25 @@ def test_whom_a_decision_makes_an_absentee_is_not_told(here: Any) -> None:
     assert not [name for name, email in told if email == "park@mail.example"]
 
 
+def test_rules_for_absentees_do_not_mean_whom_a_decision_makes_one(here: Any) -> None:
+    """Their place is taken, so that no sweep plans the mail; a recording for everybody still reaches them."""
+    here.brevo.add_template(12)
+    here.configure(
+        follow_ups=[
+            {"name": "missed", "when": "webinar.no_show", "send": {"template": 12}},
+            {"name": "replay", "when": "recording.ready", "to": ["no_show"], "send": {"template": 12}},
+            {"name": "all", "when": "recording.ready", "to": ["attended", "no_show"], "send": {"template": 12}},
+        ]
+    )
+    ids = {name: each["id"] for name, each in groups(here).items()}
+    here.tajo("people", "accept", ids["lee, jane"], LEE)
+    assert here.tajo("follow-ups", "list", "--json").json["sessions"] == []
+    assert here.tajo("people", "reject", ids["iphone"]).code == 0
+    listed = {each["rule"]: each["mails"] for each in here.tajo("follow-ups", "list", "--json").json["sessions"]}
+    assert listed == {"missed": {"cancelled": 1}, "replay": {"cancelled": 1}}
+    assert "a decision in review made them an absentee" in here.tajo("why", "park@mail.example").out
+
+
 def test_a_decision_is_changed_by_another(here: Any) -> None:
     key = groups(here)["lee, jane"]["id"]
     here.tajo("people", "accept", key, "park@mail.example")

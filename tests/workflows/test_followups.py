@@ -19,7 +19,8 @@ from tajo.simulators.faults import Fault
 from tajo.store import letters, mails, notes, recordings, rosters
 from tajo.store.database import Database
 from tajo.store.recordings import Recorded
-from tajo.workflows import checking, followups, mailing
+from tajo.workflows import checking, followups, mailing, sending
+from tajo.workflows.mail_calls import Sent
 from tajo.workflows.stories import story
 
 pytestmark = pytest.mark.anyio
@@ -72,7 +73,7 @@ def states(it: Any, rule: str = "thanks") -> dict[str, int]:
 
 async def send(it: Any, rule: str = "thanks") -> Any:
     (subject,) = {line["subject"] for line in it.database.read_now(mails.overview, rule)}
-    return await followups.send_due(it.services, rule, subject)
+    return await sending.send_due(it.services, rule, subject)
 
 
 async def test_attendees_get_the_mail_once_with_their_parameters(
@@ -109,7 +110,7 @@ async def test_a_correction_withdraws_what_waits_and_repeats_nothing_that_was_se
         await plan(it)
         roster(it.database, person(a), person(b, Outcome.NO_SHOW))
         await plan(it)
-        assert await send(it, "missed") == followups.Sent(sent=1, withdrawn=1)
+        assert await send(it, "missed") == Sent(sent=1, withdrawn=1)
         assert (await send(it)).sent == 1
         roster(it.database, person(a, Outcome.NO_SHOW), person(b))
         for _ in range(2):
@@ -126,7 +127,7 @@ async def test_what_waited_longer_than_max_age_goes_no_more(
     async with mailer(person("a@example.com")) as it:
         await plan(it)
         it.clock.now += timedelta(hours=69)
-        assert await send(it) == followups.Sent(too_old=1)
+        assert await send(it) == Sent(too_old=1)
         assert it.brevo.sent_mails == []
 
 
@@ -135,7 +136,7 @@ async def test_nobody_unsubscribed_is_mailed(mailer: Callable[..., Any], person:
         it.brevo.unsubscribe("a@example.com")
         it.brevo.unsubscribe_transactional("b@example.com", "no-reply@shop.example")
         await plan(it)
-        assert await send(it) == followups.Sent(sent=1, suppressed=2)
+        assert await send(it) == Sent(sent=1, suppressed=2)
         assert mailed(it) == ["c@example.com"]
 
 
@@ -145,12 +146,12 @@ async def test_who_has_no_contact_yet_is_asked_about_later(
     async with mailer(person("a@example.com")) as it:
         it.brevo.delete_contact("a@example.com")
         await plan(it)
-        assert await send(it) == followups.Sent()
+        assert await send(it) == Sent()
         assert states(it) == {"waiting": 1}
         it.brevo.add_contact("a@example.com", list_ids=[16])
-        assert await send(it) == followups.Sent()
+        assert await send(it) == Sent()
         it.clock.now += timedelta(minutes=11)
-        assert await send(it) == followups.Sent(sent=1)
+        assert await send(it) == Sent(sent=1)
 
 
 async def test_while_brevo_cannot_be_read_nobody_is_mailed(
@@ -163,7 +164,7 @@ async def test_while_brevo_cannot_be_read_nobody_is_mailed(
             await send(it)
         it.brevo.faults.clear()
         assert (it.brevo.sent_mails, states(it)) == ([], {"waiting": 1})
-        assert await send(it) == followups.Sent(sent=1)
+        assert await send(it) == Sent(sent=1)
 
 
 @pytest.mark.parametrize("active", [True, False])
@@ -191,7 +192,7 @@ async def test_an_account_that_may_not_send_loses_nothing(
             await send(it)
         assert states(it) == {"waiting": 1}
         it.brevo.restore()
-        assert await send(it) == followups.Sent(sent=1)
+        assert await send(it) == Sent(sent=1)
 
 
 async def test_a_call_without_an_answer_is_made_again_under_its_key(
@@ -207,8 +208,27 @@ async def test_a_call_without_an_answer_is_made_again_under_its_key(
         assert states(it) == {"sending": 2}
         it.brevo.faults.clear()
         it.clock.now += timedelta(minutes=3)
-        assert await send(it) == followups.Sent(sent=2)
+        assert await send(it) == Sent(sent=2)
         assert mailed(it) == ["a@example.com", "b@example.com"]
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_who_opts_out_while_a_call_has_no_answer_is_not_in_the_next(
+    mailer: Callable[..., Any], person: Callable[..., Any], arrived: bool
+) -> None:
+    """Whether the call had arrived or not, nobody is mailed after they opted out, and the other exactly once."""
+    async with mailer(person("a@example.com"), person("b@example.com")) as it:
+        await plan(it)
+        it.brevo.faults.order(Fault.reset_after() if arrived else Fault.respond(503), "POST /smtp/email", times=1)
+        it.brevo.faults.order(Fault.respond(503), "POST /smtp/email", times=None)
+        with pytest.raises(TransientError):
+            await send(it)
+        it.brevo.faults.clear()
+        it.brevo.unsubscribe("b@example.com")
+        it.clock.now += timedelta(minutes=3)
+        again = Sent(sent=2) if arrived else Sent(sent=1, uncertain=1)
+        assert await send(it) == again
+        assert mailed(it) == (["a@example.com", "b@example.com"] if arrived else ["a@example.com"])
 
 
 async def test_after_the_life_of_its_key_the_log_tells_and_the_rest_is_uncertain(
@@ -223,9 +243,9 @@ async def test_after_the_life_of_its_key_the_log_tells_and_the_rest_is_uncertain
         it.brevo.faults.clear()
         it.brevo.sent_mails.pop()
         it.clock.now += timedelta(minutes=31)
-        assert await send(it) == followups.Sent(sent=1, uncertain=1)
+        assert await send(it) == Sent(sent=1, uncertain=1)
         assert len(mailed(it)) == 1
-        assert await send(it) == followups.Sent()
+        assert await send(it) == Sent()
 
 
 async def test_one_whom_brevo_refuses_costs_nobody_else_the_mail(
@@ -252,7 +272,7 @@ async def test_a_recording_mail_shows_the_newest_link(mailer: Callable[..., Any]
         newer = Recorded("u9", "9", Kind.WEBINAR, "", "https://zoom.example/2", "pw", 60, False, it.clock())
         it.database.write_now(recordings.save, newer)
         await plan(it, recorded={held.key: newer.told_at})
-        assert await send(it, "replay") == followups.Sent(sent=1)
+        assert await send(it, "replay") == Sent(sent=1)
         (mail,) = it.brevo.sent_mails
         assert (mail.to, mail.params["share_url"]) == (["b@example.com"], "https://zoom.example/2")
 
@@ -273,7 +293,7 @@ async def test_a_rule_is_previewed_cancelled_and_sent_on_purpose(
         roster(it.database, person("a@example.com"), person("b@example.com"), person("c@example.com"))
         await it.deliver("c@example.com")
         await plan(it)
-        assert await send(it) == followups.Sent()
+        assert await send(it) == Sent()
         it.clock.now += timedelta(days=30)
         done = await mailing.send(services, [await mailing.preview(services, rule, held)])
         assert (done["sent"], mailed(it)) == (2, ["a@example.com", "c@example.com"])
@@ -312,7 +332,7 @@ async def test_a_campaign_goes_to_a_list_of_its_own_once(
     async with mailer(*people, rules=[ANNOUNCE]) as it:
         it.brevo.unsubscribe("c@example.com")
         await plan(it)
-        assert await send(it, "announce") == followups.Sent(sent=2, suppressed=1)
+        assert await send(it, "announce") == Sent(sent=2, suppressed=1)
         (campaign,) = it.brevo.campaigns.values()
         assert (campaign.status, sorted(campaign.recipients)) == ("sent", ["a@example.com", "b@example.com"])
         names = [each.name for each in it.brevo.lists.values()]
@@ -346,7 +366,7 @@ async def test_who_comes_by_a_correction_after_the_campaign_is_not_mailed_by_ano
         roster(it.database, person("a@example.com"), person("b@example.com"))
         await it.deliver("b@example.com")
         await plan(it)
-        assert await send(it, "announce") == followups.Sent(too_old=1)
+        assert await send(it, "announce") == Sent(too_old=1)
         assert len(it.brevo.campaigns) == 1
 
 
@@ -354,7 +374,7 @@ async def test_a_draft_is_left_as_a_draft(mailer: Callable[..., Any], person: Ca
     draft = ANNOUNCE | {"campaign": ANNOUNCE["campaign"] | {"mode": "draft"}}
     async with mailer(person("a@example.com"), rules=[draft]) as it:
         await plan(it)
-        assert await send(it, "announce") == followups.Sent(sent=1)
+        assert await send(it, "announce") == Sent(sent=1)
         (campaign,) = it.brevo.campaigns.values()
         assert campaign.status == "draft"
 
@@ -392,7 +412,7 @@ async def test_two_thousand_mails_are_one_call_or_two(mailer: Callable[..., Any]
     async with mailer(*(person(f"p{n:04}@example.com") for n in range(2000))) as it:
         await plan(it)
         it.brevo.calls.clear()
-        assert await send(it) == followups.Sent(sent=2000)
+        assert await send(it) == Sent(sent=2000)
         assert it.brevo.calls.count(method="POST", prefix="/smtp/email") <= 3
         assert len(set(mailed(it))) == len(mailed(it)) == 2000
 
@@ -410,7 +430,7 @@ async def test_killed_before_any_write_nobody_is_mailed_twice(
             await it.deliver(*(each.email for each in people))
             await plan(it)
             line = next(each for each in it.database.read_now(mails.overview) if f":{number}:" in each["subject"])
-            work = partial(followups.send_due, it.services, "thanks", line["subject"])
+            work = partial(sending.send_due, it.services, "thanks", line["subject"])
             died = await it.as_if_killed_before(number - 1, work)
             it.clock.now += timedelta(minutes=3)
             await work()
@@ -442,6 +462,6 @@ async def test_mails_of_a_rule_that_is_taken_out_wait_for_it_to_come_back(
         await plan(it)
         with_rules, it.services.config = it.services.config, it.sims.config(follow_ups=[])
         assert await followups.enqueue_due(it.services) == 0
-        assert await send(it) == followups.Sent()
+        assert await send(it) == Sent()
         it.services.config = with_rules
-        assert await send(it) == followups.Sent(sent=1)
+        assert await send(it) == Sent(sent=1)

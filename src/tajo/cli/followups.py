@@ -31,7 +31,7 @@ def list_follow_ups(config_path: Path | None, as_json: bool, no_input: bool) -> 
     del no_input
     from tajo import app
     from tajo.store import mails
-    from tajo.workflows import followups
+    from tajo.workflows import resting
 
     config = read_config(config_path)
     database = app.database_if_any(config)
@@ -41,7 +41,7 @@ def list_follow_ups(config_path: Path | None, as_json: bool, no_input: bool) -> 
         try:
             lines = database.read_now(mails.overview)
             names = [rule.name for rule in config.follow_ups]
-            paused = {name: why for name in names if (why := database.read_now(followups.pause, name))}
+            paused = {name: why for name in names if (why := database.read_now(resting.reason, name))}
         finally:
             database.close()
     rules: list[dict[str, Any]] = [

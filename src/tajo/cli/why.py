@@ -16,6 +16,7 @@ EVENT_STATES = {
     "sent": "sent",
     "ambiguous": "sent once, without an answer,",
     "refused": "refused by Brevo",
+    "too_old": "not sent, it came too late:",
 }
 
 

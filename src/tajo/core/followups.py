@@ -155,6 +155,13 @@ def _fits(rule: Rule, entry: Entry) -> bool:
     return not rule.to or entry.outcome in rule.to or (LEFT_EARLY in rule.to and left_early(entry) is True)
 
 
+def is_for_absentees(rule: Rule) -> bool:
+    """Whether a rule's mail tells people that they were missed: it is for absentees and for nobody who came."""
+    if rule.moment is Moment.RECORDING_READY:
+        return bool(rule.to) and rule.to <= {Outcome.NO_SHOW.value}
+    return rule.moment is Moment.NO_SHOW
+
+
 def subject(rule: Rule, entry: Entry) -> str:
     """What a mail is about, once a person: dates of a series are registered for together."""
     if rule.moment in (Moment.REGISTERED, Moment.CANCELLED):

@@ -140,6 +140,13 @@ def cancel(connection: sa.Connection, rule: str, subject: str, now: datetime, *,
     return len(waiting)
 
 
+def withhold(connection: sa.Connection, wanted: Sequence[Wanted], now: datetime, *, why: str) -> int:
+    """These go out by no rule: rows in the place of mails that are not there yet. One that waits already stays."""
+    erased = erasures.load(connection)
+    rows = [_row(each) | {"state": CANCELLED, "at": now, "why": why} for each in wanted if not erased.has(each.email)]
+    return insert_new(connection, effects, rows, "key") if rows else 0
+
+
 def is_cancelled(connection: sa.Connection, rule: str, subject: str) -> bool:
     key = key_of(rule, subject, "")
     return connection.execute(sa.select(effects.c.key).where(effects.c.key == key)).first() is not None

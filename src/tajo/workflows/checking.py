@@ -19,7 +19,7 @@ from tajo.connectors.zoom.api.scopes import Needed, is_granted, missing, needs
 from tajo.core.announce import Moment
 from tajo.core.errors import ConfigError, CredentialError, RejectedError, TajoError, TransientError
 from tajo.core.followups import Rule
-from tajo.workflows import followups, opt_ins
+from tajo.workflows import opt_ins, sending
 from tajo.workflows.consenting import policy
 from tajo.workflows.planning import list_ids
 from tajo.workflows.services import Services
@@ -206,7 +206,7 @@ async def _brevo(services: Services) -> AsyncIterator[Finding]:
         return
     for finding in (*_attributes(services, found), *_lists(services, found)):
         yield finding
-    for rule in followups.rules(services):
+    for rule in sending.rules(services):
         yield await _follow_up(services, rule)
     if opt_ins.asks(services):
         yield await _double_opt_in(services)
@@ -273,7 +273,7 @@ async def require_templates(services: Services) -> None:
     """
     try:
         async with asyncio.timeout(START_WAITS_S):
-            for rule in followups.rules(services):
+            for rule in sending.rules(services):
                 await require_follow_up(services, rule)
             if opt_ins.asks(services):
                 await opt_ins.check_template(services)
@@ -287,7 +287,7 @@ async def require_templates(services: Services) -> None:
 
 async def require_follow_up(services: Services, rule: Rule) -> None:
     """ConfigError for a template that is missing or not active, or shows a parameter that nothing fills."""
-    template = await followups.required_template(services, rule)
+    template = await sending.required_template(services, rule)
     filled = {name for name, _ in rule.params}
     if rule.moment is Moment.RECORDING_READY:
         filled |= {"share_url", "passcode"}
@@ -295,6 +295,6 @@ async def require_follow_up(services: Services, rule: Rule) -> None:
     if empty and rule.campaign is None:
         raise ConfigError(
             f"template {rule.template} shows params.{empty[0]}, which the follow-up {rule.name} does not fill",
-            origin=followups.origin_of(services, rule),
+            origin=sending.origin_of(services, rule),
             hint=f"add {empty[0]} to its params, or take it out of the template",
         )

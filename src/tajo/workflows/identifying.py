@@ -14,15 +14,16 @@ from typing import Any
 import anyio.to_thread
 import sqlalchemy as sa
 
-from tajo.core import announce
+from tajo.core import announce, followups
 from tajo.core.announce import Announcement, Moment, Quiet
 from tajo.core.errors import TajoError, TransientError
 from tajo.core.facts import Kind
+from tajo.core.followups import Wanted
 from tajo.core.suggestions import suggest
-from tajo.store import effects, identifications, rosters
+from tajo.store import effects, identifications, mails, rosters
 from tajo.store.database import Database
 from tajo.store.effects import TOO_OLD, Effect
-from tajo.workflows import delivering, jobs, live
+from tajo.workflows import delivering, jobs, live, sending
 from tajo.workflows.building import rebuild
 from tajo.workflows.engine import Engine, FollowUp, enqueue, open_client, workflow
 from tajo.workflows.roles import role_lock
@@ -58,7 +59,9 @@ def _rebuilt(connection: sa.Connection, services: Services, kind: Kind, session_
         now=now,
     )
     after = _absent(connection, kind, session_id, now)
-    _keep_quiet(connection, [each for key, each in after.items() if key not in before], services.holder, now)
+    fresh = [each for key, each in after.items() if key not in before]
+    _keep_quiet(connection, fresh, services.holder, now)
+    _mail_nobody(connection, services, kind, session_id, {each.email for each in fresh}, now)
     return emails
 
 
@@ -76,6 +79,22 @@ def _keep_quiet(connection: sa.Connection, fresh: list[Announcement], holder: st
     wanted = [Effect(each.key, "event", each.name, each.email, "", {}) for each in fresh]
     mine = effects.begin(connection, wanted, holder=holder, now=now)
     effects.finish(connection, mine, TOO_OLD, now)
+
+
+def _mail_nobody(
+    connection: sa.Connection, services: Services, kind: Kind, session_id: str, fresh: set[str], now: datetime
+) -> None:
+    """Take the places of mails for absentees alone; `tajo follow-ups send` still may send them."""
+    keys = {each.key for each in rosters.held(connection, [(kind, session_id)])}
+    kept: list[Wanted] = []
+    for rule in filter(followups.is_for_absentees, sending.rules(services)):
+        for email, entries in rosters.entries_of(connection, fresh).items():
+            kept += [
+                Wanted(rule.name, followups.subject(rule, entry), email, now)
+                for entry in entries
+                if entry.occurrence in keys and followups.is_meant(rule, email, entries, entry)
+            ]
+    mails.withhold(connection, kept, now, why="a decision in review made them an absentee")
 
 
 # --- deciding ---

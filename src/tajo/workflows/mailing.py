@@ -18,8 +18,7 @@ from tajo.core.errors import TajoError
 from tajo.core.followups import Meant, Rule
 from tajo.store import effects, mails, recordings, rosters
 from tajo.store.rosters import Held
-from tajo.workflows import followups as sending
-from tajo.workflows import recipients
+from tajo.workflows import recipients, sending
 from tajo.workflows.jobs import at_work
 from tajo.workflows.roles import role_lock
 from tajo.workflows.services import Services
