@@ -167,7 +167,7 @@ async def _drain(case: Case) -> Drained:
             _plan_outage(brevo, clock, case)
             for group in groups:
                 attempts += await _until_done(services, clock, group)
-        counts = database.read_now(effects.counts)
+        counts = database.read_now(effects.counts, "event")
         database.close()
     taken = [each for each in brevo.calls if each.path.startswith("/events") and each.status < 300]
     return Drained(

@@ -13,7 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 from tajo.core.errors import ContractError
-from tajo.store import heartbeats, inbox, letters, notes
+from tajo.core.followups import Wanted
+from tajo.core.suppression import Reason, Source, Suppression
+from tajo.store import heartbeats, inbox, letters, mails, notes, suppressions
 
 EVENT = b'{"event":"meeting.teleported"}'
 
@@ -124,6 +126,10 @@ async def test_the_figures(front: Any) -> None:
     front.clock.forward(seconds=90)
     front.database.write_now(letters.add, "kim@mail.example", ContractError("odd", origin="zoom"), front.clock())
     front.database.write_now(notes.put, "recovered", 3)
+    front.database.write_now(mails.wait, [Wanted("thanks", "o", "kim@mail.example", front.clock())])
+    front.database.write_now(lambda c: mails.cancel(c, "gone", "o", front.clock(), why="by hand"))
+    left = Suppression("kim@mail.example", Reason.UNSUBSCRIBED, Source.POLL, front.clock())
+    front.database.write_now(suppressions.add, [left])
     answer = await get(front, "/metrics")
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -134,10 +140,14 @@ async def test_the_figures(front: Any) -> None:
         'tajo_inbox_deliveries{state="waiting"}': 1,
         "tajo_inbox_oldest_waiting_seconds": 90,
         "tajo_dead_letters": 1,
+        'tajo_mails{state="waiting"}': 1,
+        "tajo_suppressed": 1,
+        "tajo_workflows_under_way": 0,
         "tajo_recovered_by_sweep": 3,
     }.items():
         assert await front.figure(name) == value, name
     assert b"kim@" not in answer.body
+    assert b'state="cancelled"' not in answer.body
 
 
 @pytest.mark.anyio

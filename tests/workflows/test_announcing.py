@@ -37,7 +37,7 @@ async def test_an_outage_leaves_one_call_in_doubt(bench: Callable[..., Any], cou
         it.brevo.faults.order(Fault.respond(503), times=None)
         with pytest.raises(TransientError):
             await announce(it.services, wanted(count))
-        assert it.database.read_now(effects.counts) == {"ambiguous": in_one_call}
+        assert it.database.read_now(effects.counts, "event") == {"ambiguous": in_one_call}
         it.brevo.faults.clear()
         report = await announce(it.services, wanted(count))
         assert (report.sent, report.known) == (count - in_one_call, in_one_call)

@@ -492,7 +492,7 @@ async def test_events_of_a_dead_holder_are_parked_and_never_sent_again(
         at = it.clock()
         await sqlite_database.write(lambda c: effects.begin(c, [claim], holder="gone", now=at))
         task = asyncio.create_task(it.worker.run())
-        await it.until(lambda: sqlite_database.read_now(effects.counts).get("ambiguous") == 1)
+        await it.until(lambda: sqlite_database.read_now(effects.counts, "event").get("ambiguous") == 1)
         it.worker.stop.set()
         await asyncio.wait_for(task, 20)
 

@@ -86,9 +86,10 @@ def holders(connection: sa.Connection) -> set[str]:
     return set(rows.scalars())
 
 
-def counts(connection: sa.Connection) -> dict[str, int]:
-    """How many effects are in which state."""
-    rows = connection.execute(sa.select(effects.c.state, sa.func.count()).group_by(effects.c.state))
+def counts(connection: sa.Connection, kind: str) -> dict[str, int]:
+    """How many effects of a kind (event, mail) are in which state; marks that are nobody's do not count."""
+    mine = sa.select(effects.c.state, sa.func.count()).where(effects.c.kind == kind, effects.c.email != "")
+    rows = connection.execute(mine.group_by(effects.c.state))
     return dict(rows.all())
 
 

@@ -16,6 +16,7 @@ from tajo.store.personal import mentions
 from tajo.store.tables import metadata
 
 WORKFLOW = "workflow_uuid"
+STATUS = "workflow_status"  # the engine's table of them
 NAMING = frozenset({WORKFLOW, "parent_workflow_id", "deduplication_id", "queue_partition_key", "destination_uuid"})
 
 
@@ -34,6 +35,16 @@ def scrub(connection: sa.Connection, person: Traces) -> int:
             else:
                 changed += _change(connection, table, row, person)
     return changed
+
+
+def under_way(connection: sa.Connection) -> int:
+    """How many workflows are running, or wait to run; 0 where the engine has no tables yet."""
+    schema = "dbos" if connection.dialect.name == "postgresql" else None
+    if not sa.inspect(connection).has_table(STATUS, schema=schema):
+        return 0
+    table = sa.table(STATUS, sa.column("status"), schema=schema)
+    open_ = table.c.status.in_(("PENDING", "ENQUEUED", "DELAYED"))
+    return connection.execute(sa.select(sa.func.count()).select_from(table).where(open_)).scalar_one()
 
 
 def _tables(connection: sa.Connection) -> list[sa.Table]:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tajo.core.errors import TajoError
-from tajo.store import effects, heartbeats, inbox, letters, notes
+from tajo.store import effects, enginerows, heartbeats, inbox, letters, mails, notes, suppressions
 from tajo.store.database import Database
 from tajo.store.inbox import Inbox
 from tajo.store.keys import Vault
@@ -125,7 +125,10 @@ async def _now(web: Web) -> list[Metric]:
     """Figures that live in the databases."""
     try:
         states, oldest = await web.inbox.database.read(inbox.counts)
-        sent = await web.database.read(effects.counts)
+        sent = await web.database.read(effects.counts, "event")
+        mailed = await web.database.read(effects.counts, mails.MAIL)
+        open_ = await web.database.read(enginerows.under_way)
+        barred = await web.database.read(suppressions.count)
         dead = len(await web.database.read(letters.open_letters))
         recovered = await web.database.read(notes.get, RECOVERED) or 0
     except TajoError:
@@ -139,6 +142,9 @@ async def _now(web: Web) -> list[Metric]:
         ),
         _labelled("tajo_inbox_deliveries", "Deliveries by state.", "state", states),
         _labelled("tajo_effects", "Brevo events by state.", "state", sent),
+        _labelled("tajo_mails", "Mails of follow-up rules by state.", "state", mailed),
+        _gauge("tajo_workflows_under_way", "What follows from webhooks and is not done yet.", open_),
+        _gauge("tajo_suppressed", "People who get no mail any more.", barred),
         _gauge("tajo_dead_letters", "Records given up on.", dead),
         _gauge("tajo_recovered_by_sweep", "Instances that no webhook told of.", recovered),
     ]
