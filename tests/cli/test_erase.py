@@ -17,12 +17,18 @@ import sqlalchemy as sa
 
 from tajo import app
 from tajo.config.load import load
+from tajo.core.consent import Decision, Said
+from tajo.core.facts import Interaction, Respondent
+from tajo.core.followups import Wanted
+from tajo.core.suppression import Reason, Source, Suppression
 from tajo.simulators.faults import Fault
 from tajo.simulators.world import Stage
 from tajo.simulators.zoom.webhooks import events_of
-from tajo.store import erasures, inbox, letters
+from tajo.store import consents, effects, erasures, facts, inbox, letters, mails, suppressions
 from tajo.store.compact import empty_log
+from tajo.store.consents import Evidence
 from tajo.store.database import Database
+from tajo.store.effects import Effect
 from tajo.workflows.worker import Worker
 
 EMAIL = "aranea.quillfeather@mail.example"
@@ -123,14 +129,37 @@ def full(here: Any) -> Any:
     receive(here, webhooks(here))
     assert here.tajo("sync", "zoom").code == 0
     receive(here, [b" " + each for each in webhooks(here)], folded=False)
+    with databases(here) as (database, _):
+        database.write_now(afterwards)
     assert here.tajo("why", EMAIL).code == 0
     return here
+
+
+def afterwards(connection: sa.Connection) -> None:
+    """What follow-ups, consent and engagement keep of her."""
+    for state, due in (("waiting", NOW), ("sent", NOW - timedelta(hours=1))):
+        mail = Wanted(f"rule-{state}", "webinar:1:x", EMAIL, due)
+        mails.wait(connection, [mail])
+        mails.claim(connection, [(mail.key, {"first_name": FIRST, "answer": ANSWER})], call="c", holder="w", now=NOW)
+        mails.finish(connection, [mail.key], state, NOW, why=f"{EMAIL} was told")
+    asked = Effect(f"doi:{EMAIL}", "opt_in", "double_opt_in", EMAIL, "", {"lists": [16], "name": FIRST})
+    effects.begin(connection, [asked], holder="w", now=NOW)
+    consents.keep(connection, [Evidence(EMAIL, Said("webinar:1", NOW, "News?", ANSWER), Decision.YES)])
+    respondents = [
+        Respondent("u", Interaction.QUESTION, 1, email=EMAIL, name=f"{FIRST} {LAST}"),
+        Respondent("u", Interaction.QUESTION, 1, name=f"{LAST}, {FIRST}"),
+    ]
+    facts.save_respondents(connection, "u", Interaction.QUESTION, respondents)
+    suppressions.add(connection, [Suppression(EMAIL, Reason.COMPLAINT, Source.WEBHOOK, NOW, evidence=f"by {EMAIL}")])
 
 
 def test_before_it_the_person_is_in_every_part(full: Any) -> None:
     """What the next test looks for is there to be found: rows, records of the engine, webhooks, letters."""
     rows = full.rows()
-    for table in ("stays", "registrations", "sightings", "roster", "review", "ledger", "dead_letters"):
+    for table in (
+        *("stays", "registrations", "sightings", "roster", "review", "ledger", "dead_letters"),
+        *("effects", "consents", "interactions", "suppressions"),
+    ):
         assert any(re.search(f"{EMAIL}|{FIRST}", row) for row in rows[table]), table
     for table in ("operation_outputs", "workflow_output"):
         assert any(FIRST in row for row in rows[table]), table
