@@ -24,7 +24,8 @@ def show_session(session: str, config_path: Path | None, as_json: bool, no_input
     """Show a session's funnel: registered, attended, half of it, to the end; each date of a series for itself."""
     del no_input
     from tajo import app
-    from tajo.workflows.scoring import funnel, sessions_named
+    from tajo.store.rosters import named
+    from tajo.workflows.scoring import funnel
     from tajo.workflows.services import terms_of
 
     config = read_config(config_path, optional=True)
@@ -34,7 +35,7 @@ def show_session(session: str, config_path: Path | None, as_json: bool, no_input
     if database is not None:
         try:
             name = session.encode(errors="replace").decode()  # bytes that are no text are no session's name
-            told = database.read_now(lambda c: [funnel(c, each, weights) for each in sessions_named(c, name)])
+            told = database.read_now(lambda c: [funnel(c, each, weights) for each in named(c, name)])
         finally:
             database.close()
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -248,4 +249,15 @@ def held(connection: sa.Connection, sessions: Iterable[tuple[Kind, str]] | None 
         )
         for row in rows
         if wanted is None or (Kind(row.kind), row.session_id) in wanted
+    ]
+
+
+def named(connection: sa.Connection, text: str) -> list[Held]:
+    """The occurrences that somebody means by a session's number, as Zoom shows it, a UUID or a key, in time order."""
+    text = text.strip()
+    number = re.sub(r"[\s-]", "", text)
+    return [
+        each
+        for each in held(connection)
+        if number == each.session_id or text in (each.key, f"{each.kind}:{each.session_id}", *each.instances)
     ]

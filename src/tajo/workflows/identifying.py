@@ -24,8 +24,8 @@ from tajo.store import effects, identifications, mails, rosters
 from tajo.store.database import Database
 from tajo.store.effects import TOO_OLD, Effect
 from tajo.workflows import delivering, jobs, live, sending
-from tajo.workflows.building import rebuild
 from tajo.workflows.engine import Engine, FollowUp, enqueue, open_client, workflow
+from tajo.workflows.reading import rebuild_now
 from tajo.workflows.roles import role_lock
 from tajo.workflows.services import Services, utc_now
 
@@ -49,15 +49,7 @@ def _rebuilt(connection: sa.Connection, services: Services, kind: Kind, session_
     """Build the rosters and keep quiet of new absentees, at once; whose contacts may have to change."""
     now = services.clock()
     before = _absent(connection, kind, session_id, now)
-    emails = rebuild(
-        connection,
-        kind,
-        session_id,
-        rules=services.rules,
-        settle=services.settle,
-        restart_gap=services.connector.restart_gap,
-        now=now,
-    )
+    emails = rebuild_now(connection, services, kind, session_id)
     after = _absent(connection, kind, session_id, now)
     fresh = [each for key, each in after.items() if key not in before]
     _keep_quiet(connection, fresh, services.holder, now)

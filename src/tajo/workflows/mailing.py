@@ -68,21 +68,11 @@ def rule_named(services: Services, name: str) -> Rule:
     raise TajoError(f"there is no follow-up {name!r}", origin="follow_ups", hint=f"the configuration has: {known}")
 
 
-def find(connection: sa.Connection, session: str) -> list[Held]:
-    """The occurrences that somebody means by a key, a UUID or a numeric id."""
-    return [
-        each
-        for each in rosters.held(connection)
-        if session in (each.key, each.session_id, each.uuid, f"{each.kind}:{each.session_id}")
-        or session in each.instances
-    ]
-
-
-async def session(services: Services, named: str) -> list[Held]:
-    found = await services.database.read(find, named)
+async def session(services: Services, text: str) -> list[Held]:
+    found = await services.database.read(rosters.named, text)
     if not found:
         hint = "give a meeting's or webinar's id, a UUID, or a key such as `tajo follow-ups list` shows"
-        raise TajoError(f"no session {named!r} is known", origin="follow-ups", hint=hint)
+        raise TajoError(f"no session {text!r} is known", origin="follow-ups", hint=hint)
     return found
 
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+import sqlalchemy as sa
+
 from tajo.connectors.zoom import read
 from tajo.connectors.zoom.api import past, reports, users
 from tajo.connectors.zoom.api.errors import CapabilityMissing, NotReady, ScopeMissing, TooOld, WrongKind
@@ -117,6 +119,19 @@ async def refresh(
     return counts | {"topic": topic, "problem": problem, "erased": sorted(erased)}, emails
 
 
+def rebuild_now(connection: sa.Connection, services: Services, kind: Kind, session_id: str) -> set[str]:
+    """Build a session's rosters by the configured rules; whose contacts may have to change."""
+    return rebuild(
+        connection,
+        kind,
+        session_id,
+        rules=services.rules,
+        settle=services.settle,
+        restart_gap=services.connector.restart_gap,
+        now=services.clock(),
+    )
+
+
 async def rebuilt(services: Services, kind: Kind, session_id: str, run_id: str | None = None) -> set[str]:
     """Build a session's rosters from what is stored; the e-mails whose contacts may have to change.
 
@@ -124,15 +139,7 @@ async def rebuilt(services: Services, kind: Kind, session_id: str, run_id: str |
     """
 
     def put(connection: Any) -> set[str]:
-        emails = rebuild(
-            connection,
-            kind,
-            session_id,
-            rules=services.rules,
-            settle=services.settle,
-            restart_gap=services.connector.restart_gap,
-            now=services.clock(),
-        )
+        emails = rebuild_now(connection, services, kind, session_id)
         if run_id is not None:
             runs.add_people(connection, run_id, emails)
         return emails

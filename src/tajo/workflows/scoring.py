@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -13,7 +12,7 @@ import sqlalchemy as sa
 from tajo.core import engagement
 from tajo.core.contact import Entry, fold
 from tajo.core.engagement import FORMULA, Score, Weights
-from tajo.core.facts import Interaction, Kind, Respondent
+from tajo.core.facts import Interaction, Respondent
 from tajo.core.outcome import Readiness
 from tajo.store import facts, notes, recordings, rosters
 from tajo.store.rosters import Held
@@ -153,19 +152,6 @@ async def _written(services: Services, emails: set[str]) -> Json:
 
 
 # --- funnels
-
-
-def sessions_named(connection: sa.Connection, name: str) -> list[Held]:
-    """The occurrences that a numeric id, an instance's UUID or an occurrence's own key means, in time order."""
-    text = name.strip()
-    bare = re.sub(r"[\s-]", "", text)
-    if bare.isdigit():
-        return rosters.held(connection, [(kind, bare) for kind in Kind])
-    parts = text.split(":")
-    if len(parts) == 3 and parts[0] in set(Kind):
-        return [each for each in rosters.held(connection, [(Kind(parts[0]), parts[1])]) if each.key == text]
-    known = facts.session_of(connection, text)
-    return [each for each in rosters.held(connection, [known]) if text in each.instances] if known else []
 
 
 def funnel(connection: sa.Connection, held: Held, weights: Weights) -> Json:
