@@ -103,8 +103,8 @@ class Stand:
         return list(self.workers.values())
 
     def quiet(self) -> bool:
-        """Nothing waits, nothing is being done, nothing is claimed."""
-        busy = [WAITING, "SELECT count(*) FROM inbox WHERE state = 'waiting'"]
+        """Nothing waits, nothing is being done, nothing is claimed; in this order, since each makes the next."""
+        busy = ["SELECT count(*) FROM inbox WHERE state = 'waiting'", WAITING]
         return not any(self.ask(each)[0][0] for each in busy) and not self.ask(
             "SELECT key FROM effects WHERE state = 'sending'"
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dbos import WorkflowStatus
 
 from tajo import app
 from tajo.core.suppression import Reason, Source, Suppression
@@ -74,18 +75,34 @@ class Service:
 
     async def until(self, done: Callable[[], bool], *, seconds: float = 40.0) -> None:
         give_up = asyncio.get_running_loop().time() + seconds
-        while not done() and asyncio.get_running_loop().time() < give_up:  # noqa: ASYNC110 - Brevo tells nobody
+        while not done():
+            assert asyncio.get_running_loop().time() < give_up, f"not within {seconds} s: {self.so_far()}"
             await asyncio.sleep(0.05)
+
+    def so_far(self) -> str:
+        """What was told, what waits, what went wrong and what is being done."""
         told = Counter(each.name for each in self.brevo.events)
         waiting = self.inbox.database.read_now(inbox.counts)[0]
-        assert done(), (
-            f"not within {seconds} s: {told}, {waiting}, {self.services.database.read_now(letters.open_letters)}"
+        wrong = self.services.database.read_now(letters.open_letters)
+        doing = [
+            (each.name, each.workflow_id, each.status, each.created_at, each.queue_name, each.executor_id)
+            for each in self.under_way()
+        ]
+        return f"{told}, {waiting}, {wrong}, {doing}"
+
+    def under_way(self) -> list[WorkflowStatus]:
+        """What the engine has still to do."""
+        found: list[WorkflowStatus] = self.worker.engine.client.list_workflows(
+            status=["PENDING", "ENQUEUED", "DELAYED"]
         )
+        return found
 
     def quiet(self) -> bool:
-        """Whether nothing waits and nothing is being done."""
-        under_way = self.worker.engine.client.list_workflows(status=["PENDING", "ENQUEUED", "DELAYED"])
-        return not under_way and not self.inbox.database.read_now(inbox.counts)[0].get("waiting")
+        """Whether nothing waits and nothing is being done.
+
+        Asked in this order: what follows from a delivery is enqueued, at the latest, as the delivery stops waiting.
+        """
+        return not self.inbox.database.read_now(inbox.counts)[0].get("waiting") and not self.under_way()
 
     def swept(self) -> bool:
         """Whether the sweep of the start is over."""
