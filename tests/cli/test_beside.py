@@ -54,6 +54,7 @@ COMMANDS = (
     Beside("erase lee@mail.example --yes", 0, "of effects"),
     Beside("sync zoom", 0, "erased: 1"),
     Beside("why lee@mail.example", 1, "nobody with the address"),
+    Beside("engagement recompute --dry-run --json", 0, '"dry_run": true'),  # knows who was erased, in its copy too
     Beside("erase --undo lee@mail.example", 0, "1 erasure undone"),
     Beside("events list", 0, "webinar.registration_created"),
     Beside("events show 1", 0, "webinar.registration_created"),
@@ -231,3 +232,14 @@ def test_data_goes_to_stdout_and_talk_to_stderr_beside_a_service_too(running: Ru
     told = json.loads(ran.out)
     assert (told["created"], told["changed"], told["dead_letters"]) == (0, 0, 0)
     assert running.done() == before
+    assert ANOTHER not in ran.err
+
+
+ANOTHER = "was started with another configuration"
+
+
+def test_a_configuration_that_the_service_does_not_know_is_told(running: Running) -> None:
+    running.here.configure(events__max_age="71h")
+    ran = running.here.process("sync", "zoom")
+    assert (ran.code, ran.err.count(ANOTHER)) == (0, 2), ran.err  # serve, and the second worker
+    running.here.configure(events__max_age="72h")

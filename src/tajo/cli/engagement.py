@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tajo.cli.options import logging, plain, print_json, read_config, shared
+from tajo.cli.options import logging, plain, print_json, read_config, shared, warn_of_others
 from tajo.core.errors import RejectedError, TajoError
 
 
@@ -113,7 +113,7 @@ def recompute(since: str | None, dry_run: bool, config_path: Path | None, as_jso
 
     async def look() -> dict[str, Any]:
         async with (
-            a_copy(config.require("database_url")) as (database, original),
+            a_copy(config.require("database_url"), app.vault(config)) as (database, original),
             app.services(config, database, budgets=original) as services,
         ):
             return dict(await carry_out(services, since=moment, dry_run=True))
@@ -123,6 +123,7 @@ def recompute(since: str | None, dry_run: bool, config_path: Path | None, as_jso
         try:
             with role_lock(database, "sync"), logging(config, only_verbose=True):
                 async with app.services(config, database) as services:
+                    await warn_of_others(config, database)
                     return dict(await carry_out(services, since=moment, dry_run=False))
         finally:
             database.close()

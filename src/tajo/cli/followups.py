@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tajo.cli.options import logging, plain, print_json, read_config, shared
+from tajo.cli.options import logging, plain, print_json, read_config, shared, warn_of_others
 from tajo.core.errors import UsageError
 
 T = TypeVar("T")
@@ -173,6 +173,7 @@ def _with_services(config_path: Path | None, work: Callable[[Any], Awaitable[T]]
         try:
             with logging(config, only_verbose=True):
                 async with app.services(config, database) as services:
+                    await warn_of_others(config, database)
                     return await work(services)
         finally:
             database.close()

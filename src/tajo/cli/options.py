@@ -8,11 +8,14 @@ import unicodedata
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tajo.config.model import Config
+
+if TYPE_CHECKING:
+    from tajo.store.database import Database
 
 
 class Whole(click.IntRange):
@@ -44,6 +47,18 @@ def read_config(path: Path | None, *, optional: bool = False, overrides: dict[st
     for warning in config.warnings:
         click.echo(f"warning: {warning}", err=True)
     return config
+
+
+async def warn_of_others(config: Config, database: Database) -> None:
+    """Say on stderr when the service on this database was started with another configuration."""
+    from tajo.workflows.jobs import others
+    from tajo.workflows.services import utc_now
+
+    for worker in await others(database, config, utc_now()):
+        click.echo(
+            f"warning: the running {worker} was started with another configuration, and goes on with that: restart it",
+            err=True,
+        )
 
 
 def logging(config: Config, *, only_verbose: bool = False) -> AbstractContextManager[None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tajo.cli.options import logging, plain, print_json, read_config, shared
+from tajo.cli.options import logging, plain, print_json, read_config, shared, warn_of_others
 
 
 @click.group("people")
@@ -96,6 +96,7 @@ def _decide(config_path: Path | None, group_id: str, email: str, as_json: bool) 
         try:
             with logging(config, only_verbose=True):
                 async with app.services(config, database) as services:
+                    await warn_of_others(config, database)
                     told: dict[str, Any] = await decide(services, group_id.strip().lower(), email)
                     return told
         finally:

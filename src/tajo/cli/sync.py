@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tajo.cli.options import logging, print_json, read_config, shared
+from tajo.cli.options import logging, print_json, read_config, shared, warn_of_others
 
 
 def window(command: Any) -> Any:
@@ -69,6 +69,7 @@ def _sync(
         try:
             with Bars(console(stderr=True)) as bars, logging(config, only_verbose=True):
                 async with app.services(config, database, progress=bars) as services:
+                    await warn_of_others(config, database)
                     summary = await carry_out(services, request, told=lambda text: click.echo(text, err=True), box=box)
                     if with_events and "problem" not in summary:
                         bars.pause()

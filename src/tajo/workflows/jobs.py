@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import anyio.to_thread
+import sqlalchemy as sa
 from dbos import DBOSClient, WorkflowHandle, WorkflowStatus
 
+from tajo.config.model import Config
 from tajo.core.errors import TajoError, TransientError
-from tajo.store import heartbeats, runs
+from tajo.store import heartbeats, notes, runs
 from tajo.store.database import Database
 from tajo.workflows.engine import FollowUp, open_client
 from tajo.workflows.engine import enqueue as put
@@ -40,6 +43,28 @@ async def at_work(database: Database, now: datetime) -> bool:
         if await anyio.to_thread.run_sync(is_held, database, worker):
             return True
     return False
+
+
+def fingerprint(config: Config) -> str:
+    """Of all settings; secrets do not count."""
+    return sha256(config.model_dump_json().encode()).hexdigest()[:16]
+
+
+def works_with(connection: sa.Connection, worker: str, config: Config) -> None:
+    """Note down which configuration a worker was started with."""
+    notes.put(connection, f"worker.{worker}.config", fingerprint(config))
+
+
+async def others(database: Database, config: Config, now: datetime) -> list[str]:
+    """The workers at work that were started with another configuration than this one."""
+    beats = await database.read(heartbeats.beats)
+    known = {worker: await database.read(notes.get, f"worker.{worker}.config") for worker in alive(beats, now)}
+    mine = fingerprint(config)
+    return [
+        worker
+        for worker, theirs in known.items()
+        if theirs not in (None, mine) and await anyio.to_thread.run_sync(is_held, database, worker)
+    ]
 
 
 async def enqueue(database: Database, run: runs.Run) -> None:

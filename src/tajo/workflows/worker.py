@@ -16,7 +16,7 @@ from tajo import logs
 from tajo.core.errors import TajoError
 from tajo.store import heartbeats, inbox
 from tajo.store.database import Database
-from tajo.workflows import connecting, followups, identifying, intake, live, sweep, sync, tidying  # noqa: F401 - the engine has to know all workflows
+from tajo.workflows import connecting, followups, identifying, intake, jobs, live, sweep, sync, tidying  # noqa: F401 - the engine has to know all workflows
 from tajo.workflows.announcing import release
 from tajo.workflows.engine import Engine, FollowUp
 from tajo.workflows.services import Services
@@ -55,6 +55,7 @@ class Worker:
         """Drain, beat, and sweep once at start and then on schedule, until stopped."""
         await connecting.note_connected(self._services)
         await followups.load(self._services)
+        await self._services.database.write(jobs.works_with, self._name, self._services.config)
         self._schedule()
         now = self._services.clock()
         await self.engine.begin(f"sweep:{now:%Y%m%dT%H%M%S}", sweep.sweep_workflow, now.isoformat(), None)
