@@ -43,7 +43,7 @@ EVENTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "follow_up.failed": (WARNING, _FOLLOWED),
     "mails.done": (INFO, _MAILS),
     "mails.failed": (WARNING, ("name", "session", *_ERROR)),
-    "templates.unchecked": (WARNING, _ERROR),
+    "brevo.unchecked": (WARNING, _ERROR),
     "workflow.crashed": (ERROR, ("name", "error", "where")),
     "letter.filed": (WARNING, _ERROR),
     "drain.failed": (WARNING, _ERROR),

@@ -121,7 +121,7 @@ async def _working(
         Engine(database, role, services, live=True) as engine,
     ):
         services.holder = role
-        await checking.require_templates(services)
+        await checking.require_brevo(services)
         worker = Worker(services, engine, box, name=role, receiving=receiving)
         task = asyncio.create_task(worker.run())
         task.add_done_callback(lambda done: failure.ended(done, role))

@@ -39,6 +39,15 @@ def test_the_template_is_the_defaults(tmp_path: Path, change: Callable[[str], st
     assert config.warnings == ()
 
 
+def test_the_blocks_that_are_examples_load_with_every_number_sign_taken_away(tmp_path: Path) -> None:
+    """What an operator does to begin with consent and follow-ups: remove the # of each line, and nothing else."""
+    for name in ("consent", "follow_ups"):
+        start = TAJO_YML.index(f"#{name}:\n")
+        block = TAJO_YML[start : TAJO_YML.index("\n\n", start)]
+        (tmp_path / "tajo.yml").write_text(re.sub("^#", "", block, flags=re.MULTILINE), encoding="utf-8")
+        assert load(tmp_path / "tajo.yml", env={}).is_written(name)
+
+
 def test_the_template_has_every_setting(tmp_path: Path) -> None:
     file = tmp_path / "tajo.yml"
     file.write_text(uncommented(TAJO_YML), encoding="utf-8")

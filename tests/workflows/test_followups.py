@@ -397,7 +397,7 @@ async def test_check_names_what_a_rule_lacks(mailer: Callable[..., Any], person:
             )
         ] == [True, True, True]
         with pytest.raises(ConfigError, match=r"params\.minutes"):
-            await checking.require_templates(it.services)
+            await checking.require_brevo(it.services)
 
 
 async def test_a_start_does_not_wait_for_a_brevo_that_is_away(
@@ -405,7 +405,7 @@ async def test_a_start_does_not_wait_for_a_brevo_that_is_away(
 ) -> None:
     async with mailer(person("a@example.com")) as it:
         it.brevo.faults.order(Fault.respond(503), "GET /smtp/templates/12", times=None)
-        await checking.require_templates(it.services)
+        await checking.require_brevo(it.services)
 
 
 async def test_two_thousand_mails_are_one_call_or_two(mailer: Callable[..., Any], person: Callable[..., Any]) -> None:

@@ -15,7 +15,7 @@ from tajo.core.suppression import Reason, Source, Suppression
 from tajo.simulators.faults import Fault
 from tajo.store import effects, facts, letters, notes, opt_ins, suppressions
 from tajo.workflows import delivering
-from tajo.workflows.checking import require_templates
+from tajo.workflows.checking import require_brevo
 from tajo.workflows.consenting import policy
 from tajo.workflows.opt_ins import ask, check_template, confirm
 from tajo.workflows.opt_outs import take_in
@@ -265,7 +265,7 @@ async def test_a_template_that_cannot_ask_is_named_with_its_line(
         del b.brevo.templates[12]
         if template is not None:
             b.brevo.add_template(12, **template)
-        for work in (check_template, require_templates):
+        for work in (check_template, require_brevo):
             with pytest.raises(ConfigError, match=problem):
                 await work(b.services)
         roster(b.database, person(KIM))
@@ -283,7 +283,14 @@ async def test_while_brevo_cannot_be_asked_the_start_goes_on(bench: Any) -> None
         b.brevo.faults.order(Fault.respond(503), "GET /smtp/templates", times=None)
         with pytest.raises(TransientError):
             await check_template(b.services)
-        await require_templates(b.services)
+        await require_brevo(b.services)
+
+
+async def test_the_start_refuses_a_list_that_brevo_lacks(bench: Any) -> None:
+    """A number that no list has; a name is no mistake: then connecting creates it."""
+    async with bench(settings={"zoom": {"lists": {"webinar_attendees": "to be made", "webinar_no_shows": 99}}}) as b:
+        with pytest.raises(ConfigError, match=r"Brevo has no list 99, which lists\.webinar_no_shows names"):
+            await require_brevo(b.services)
 
 
 async def test_without_the_policy_nothing_is_asked(bench: Any, roster: Any, person: Any) -> None:
@@ -291,7 +298,6 @@ async def test_without_the_policy_nothing_is_asked(bench: Any, roster: Any, pers
         roster(b.database, person(KIM))
         assert await delivered(b, KIM) == 0
         b.brevo.calls.clear()
-        await require_templates(b.services)
         await check_template(b.services)
         assert await confirm(b.services) == set()
         assert len(b.brevo.calls) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from collections.abc import Iterator
@@ -15,6 +16,12 @@ import click
 from tajo.cli.options import Whole, print_json, shared
 
 WEBHOOK_SECRET = "simulated-secret-token"  # noqa: S105 - of the simulation
+
+TEMPLATES = {
+    12: ("Thanks", "<p>Thank you for your {{ params.minutes }} minutes.</p>"),
+    13: ("Replay", "<p>{{ params.share_url }}, passcode {{ params.passcode }}</p>"),
+    14: ("Double opt-in", '<p><a href="{{ params.DOIurl }}">Yes</a></p>'),
+}
 
 
 @click.command("simulate")
@@ -47,6 +54,8 @@ def command(
     zoom = ZoomSimulator(month(seed, now=datetime.now(UTC)))
     zoom.subscriptions.secret = webhook_secret
     brevo = BrevoSimulator()
+    for number, (name, html) in TEMPLATES.items():
+        brevo.add_template(number, name, html=html, tag="optin" if "DOIurl" in html else "")
     with _served(zoom.app, zoom_port, "zoom") as zoom_url, _served(brevo.app, brevo_port, "brevo") as brevo_url:
         environment = {
             "ZOOM_ACCOUNT_ID": zoom.account_id,
@@ -92,4 +101,8 @@ def _explain(environment: dict[str, str], zoom_url: str, brevo_url: str) -> None
     click.echo(f"    api_url: {zoom_url}/v2")
     click.echo(f"    oauth_url: {zoom_url}/oauth")
     click.echo(f"brevo: {{api_url: {brevo_url}/v3}}")
+    click.echo("\nBrevo has these templates, for follow-ups and consent:\n")
+    for number, (name, html) in TEMPLATES.items():
+        shown = ", ".join(re.findall(r"params\.\w+", html))
+        click.echo(f"  {number}  {name}: {shown}")
     click.echo("\nthen `tajo connectors connect zoom` and `tajo sync zoom`. Ctrl-C stops the simulators.")

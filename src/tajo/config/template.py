@@ -103,11 +103,11 @@ brevo:
 # question: the title of the registration question; yes: the answers that mean yes, every other one means no.
 # on_missing, for people without an answer: contact_only (no list, no mail), skip (nothing is written),
 # double_opt_in (Brevo asks by mail) or transactional_only (no list, but follow-up mails).
-# consent:
+#consent:
 #   question: "May we send you news by e-mail?"
 #   yes: ["Yes", "예"]
 #   on_missing: contact_only
-#   double_opt_in: {template: 12, redirect_url: https://example.com/thanks}
+#   double_opt_in: {template: 12, redirect_url: https://example.com/thanks}  # for double_opt_in alone
 
 # Brevo events and mails go out only for sessions that ended at most this long ago. (이벤트 유효 시간)
 # operator: a contact of your own, such as ops@example.com, that also gets "started", "ended" and "recording_ready".

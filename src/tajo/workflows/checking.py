@@ -266,13 +266,16 @@ async def _follow_up(services: Services, rule: Rule) -> Finding:
     return Finding("follow-ups", "ok", f"{rule.name}: template {rule.template} is active, and all it shows is filled")
 
 
-async def require_templates(services: Services) -> None:
-    """ConfigError for a rule, or a double opt-in, that could send nothing. While Brevo cannot be asked it is logged.
+async def require_brevo(services: Services) -> None:
+    """ConfigError for a list that is not there, or a rule or double opt-in that could send nothing.
+
+    While Brevo cannot be asked it is logged.
 
     Zoom's webhooks wait for the start: it does not wait for Brevo.
     """
     try:
         async with asyncio.timeout(START_WAITS_S):
+            list_ids(services, await schema.read(services.brevo))
             for rule in sending.rules(services):
                 await require_follow_up(services, rule)
             if opt_ins.asks(services):
@@ -280,9 +283,9 @@ async def require_templates(services: Services) -> None:
     except ConfigError:
         raise
     except TimeoutError:
-        logs.say_error("templates.unchecked", TransientError("Brevo does not answer", origin="brevo.mails.template"))
+        logs.say_error("brevo.unchecked", TransientError("Brevo does not answer", origin="brevo.mails.template"))
     except TajoError as error:
-        logs.say_error("templates.unchecked", error)
+        logs.say_error("brevo.unchecked", error)
 
 
 async def require_follow_up(services: Services, rule: Rule) -> None:
