@@ -296,3 +296,14 @@ def test_a_full_disk_under_stdout_is_told(desk: Any) -> None:
         )
     assert ran.returncode != 0
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "typed", ["follow-ups preview nobody 1", "people reject 0123456789", "events show 99", "plan zoom --since soon"]
+)
+def test_with_json_a_failure_is_json_too(desk: Any, typed: str) -> None:
+    here = desk()
+    ran = here.tajo(*typed.split(), "--json")
+    problem = ran.json["problem"]
+    assert problem["exit"] == ran.code != 0
+    assert problem["message"] in ran.err

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tajo.config.model import Config
+from tajo.core.errors import TajoError
+from tajo.core.problems import problem_of
 
 if TYPE_CHECKING:
     from tajo.store.database import Database
@@ -34,9 +36,18 @@ def shared(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--no-input", is_flag=True, help="Never ask; fail where an answer would be needed.")
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        return command(*args, **kwargs)
+        _printed.clear()
+        try:
+            return command(*args, **kwargs)
+        except TajoError as error:
+            if kwargs["as_json"] and not _printed:
+                print_json({"problem": problem_of(error)})
+            raise
 
     return wrapped
+
+
+_printed: list[bool] = []  # whether the command that runs has printed its data
 
 
 def read_config(path: Path | None, *, optional: bool = False, overrides: dict[str, Any] | None = None) -> Config:
@@ -72,6 +83,7 @@ def logging(config: Config, *, only_verbose: bool = False) -> AbstractContextMan
 
 
 def print_json(data: Any) -> None:
+    _printed.append(True)
     click.echo(json.dumps(data, ensure_ascii=False, default=str))
 
 

@@ -89,7 +89,8 @@ class Contact:
 
     @property
     def first_name(self) -> str:
-        return self.latest("first_name") or self.name
+        shown = self.name if any(letter.isalpha() for letter in self.name) else ""  # a telephone's number is no name
+        return self.latest("first_name") or shown
 
     @property
     def last_name(self) -> str:
