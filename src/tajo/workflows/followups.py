@@ -24,7 +24,7 @@ from tajo.store import letters, mails, notes, recordings, rosters
 from tajo.store.mails import Kept
 from tajo.store.rosters import Held
 from tajo.workflows import campaigns, recipients
-from tajo.workflows.engine import Durable, Engine, FollowUp, workflow
+from tajo.workflows.engine import Durable, Engine, FollowUp, Steps, workflow
 from tajo.workflows.roles import is_held
 from tajo.workflows.services import Services
 
@@ -107,8 +107,12 @@ def _follow_up(rule: str, subject: str, now: datetime) -> FollowUp:
 @workflow("follow-up")
 async def follow_up_workflow(rule: str, subject: str) -> Json:
     """Send what is due of one rule about one subject."""
-    services: Services = Engine.services
-    result = await Durable().run("follow-up", partial(_caught, services), rule, subject)
+    return await carry_out(Engine.services, Durable(), rule, subject)
+
+
+async def carry_out(services: Services, steps: Steps, rule: str, subject: str) -> Json:
+    """The same, by whatever steps."""
+    result = await steps.run("follow-up", partial(_caught, services), rule, subject)
     told = {**result, "name": rule, "session": subject}
     if "error" in result:
         logs.say("mails.failed", **told)

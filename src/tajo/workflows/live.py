@@ -32,54 +32,83 @@ REACH = timedelta(hours=24)  # instances of a session that ended within it are r
 @workflow("registered")
 async def registered_workflow(kind: str, session_id: str, attempt: int = 1) -> Json:
     """Registrations came in: contacts and lists of a session that is still to come; then their events."""
-    work = partial(_registered, Engine.services, current_id())
-    return await _attempt("registered", work, Kind(kind), session_id, attempt)
+    return await _durably("registered", kind, session_id, attempt)
 
 
 @workflow("told")
 async def told_workflow(kind: str, session_id: str, imports: list[int], attempt: int = 1) -> Json:
     """Registrants were written, these imports may still be under way: when they are there, they are told."""
-    return await _attempt("told", partial(_told, Engine.services), Kind(kind), session_id, attempt, imports)
+    return await _durably("told", kind, session_id, imports, attempt)
 
 
 @workflow("started")
 async def started_workflow(kind: str, session_id: str, uuid: str, attempt: int = 1) -> Json:
     """An instance started: its registrants are told."""
-    return await _attempt("started", partial(_started, Engine.services), Kind(kind), session_id, attempt, uuid)
+    return await _durably("started", kind, session_id, uuid, attempt)
 
 
 @workflow("settle")
 async def settle_workflow(kind: str, session_id: str, attempt: int = 1) -> Json:
     """A session ended: read until its roster is final, then contacts, lists and events."""
-    return await _attempt("settle", partial(_settle, Engine.services), Kind(kind), session_id, attempt)
+    return await _durably("settle", kind, session_id, attempt)
 
 
 @workflow("recorded")
 async def recorded_workflow(kind: str, session_id: str, uuid: str, attempt: int = 1) -> Json:
     """A recording is ready: those who were, or should have been, there are told when the roster is final."""
-    return await _attempt("recorded", partial(_recorded, Engine.services), Kind(kind), session_id, attempt, uuid)
+    return await _durably("recorded", kind, session_id, uuid, attempt)
+
+
+async def _durably(name: str, *arguments: Json) -> Json:
+    return await carry_out(Engine.services, Durable(), current_id(), name, arguments)
+
+
+async def carry_out(
+    services: Services, steps: Steps, workflow_id: str, name: str, arguments: Sequence[Json]
+) -> Json:
+    """One of the workflows above, with the arguments that it was enqueued with, the attempt perhaps left out."""
+    works: dict[str, Any] = {
+        "registered": partial(_registered, services, workflow_id),
+        "told": partial(_told, services),
+        "started": partial(_started, services),
+        "settle": partial(_settle, services),
+        "recorded": partial(_recorded, services),
+    }
+    kind, session_id, *more = arguments
+    takes = 1 if name in ("told", "started", "recorded") else 0
+    attempt = more[takes] if len(more) > takes else 1
+    about = (Kind(kind), session_id, attempt, *more[:takes])
+    return await _attempt(services, steps, workflow_id, name, works[name], *about)
 
 
 async def carried_out(name: str, work: Any, kind: Kind, session_id: str, attempt: int) -> Json:
     """As what follows from webhooks: for other work on one session that is tried again while a vendor is away."""
-    return await _attempt(name, work, kind, session_id, attempt)
+    return await _attempt(Engine.services, Durable(), current_id(), name, work, kind, session_id, attempt)
 
 
-async def _attempt(name: str, work: Any, kind: Kind, session_id: str, attempt: int, *more: Json) -> Json:
+async def _attempt(
+    services: Services,
+    steps: Steps,
+    workflow_id: str,
+    name: str,
+    work: Any,
+    kind: Kind,
+    session_id: str,
+    attempt: int,
+    *more: Json,
+) -> Json:
     """Do a session's work as one step; while a vendor is away, ask for it again later and free the place.
 
     What Zoom or Brevo refuses for good is a dead letter, and ends it.
     """
-    services: Services = Engine.services
     if kind not in finding.kinds(services) or (name == "recorded" and not services.connector.sync.recordings):
         return {"events": None}  # switched off: no call and no write of that family
-    steps: Steps = Durable()
     result = await steps.run(name, partial(_caught, services, name, work), kind.value, session_id, *more)
     _log(name, f"{kind.value}:{session_id}", attempt, result)
     if "again_in_s" not in result:
         return result
     if "error" not in result or attempt < MOST_ATTEMPTS:
-        again = partial(_again, services, name, current_id(), _serialised_on(name, kind, session_id))
+        again = partial(_again, services, name, workflow_id, _serialised_on(name, kind, session_id))
         delay = pause_after(result, attempt).total_seconds()
         # Only failures count: how long a session takes to settle is limited by its deadline.
         attempt = attempt + 1 if "error" in result else 1
