@@ -20,6 +20,7 @@ from tajo.store import letters, mails, notes, recordings, rosters
 from tajo.store.database import Database
 from tajo.store.recordings import Recorded
 from tajo.workflows import checking, followups, mailing
+from tajo.workflows.announcing import announce, release
 from tajo.workflows.stories import story
 
 pytestmark = pytest.mark.anyio
@@ -445,3 +446,19 @@ async def test_mails_of_a_rule_that_is_taken_out_wait_for_it_to_come_back(
         assert await send(it) == followups.Sent()
         it.services.config = with_rules
         assert await send(it) == followups.Sent(sent=1)
+
+
+async def test_an_event_after_a_kill_leaves_the_mails_of_before_to_their_rule(
+    mailer: Callable[..., Any], person: Callable[..., Any]
+) -> None:
+    """Killed before the answer to a call was kept; the next process tells events first, and then the rule goes on."""
+    async with mailer(person("a@example.com")) as it:
+        await plan(it)
+        await it.as_if_killed_before(3, partial(send, it))
+        assert states(it) == {"sending": 1}
+        it.clock.forward(minutes=3)
+        it.services.started_at = it.clock()
+        await announce(it.services, [])
+        assert await release(it.services) == 0
+        assert (await send(it)).sent == 1
+        assert (states(it), mailed(it)) == ({"sent": 1}, ["a@example.com"])
