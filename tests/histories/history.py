@@ -173,9 +173,7 @@ def _person(rng: Random, made: Meeting, who: int, email: str, answer: str) -> No
     if made.approval != 2 and rng.random() < 0.93:
         mine = list(_signups(rng, made, who, email, answer))
     links = [
-        len(made.signups) + n
-        for n, each in enumerate(mine)
-        if each.status == "approved" and each.cancelled_at is None
+        len(made.signups) + n for n, each in enumerate(mine) if each.status == "approved" and each.cancelled_at is None
     ]
     made.signups += mine
     denied = any(each.status != "approved" for each in mine)
@@ -189,6 +187,10 @@ def _signups(rng: Random, made: Meeting, who: int, email: str, answer: str) -> I
     spelled = rng.choice((email, email, email.upper(), email.title()))
     at = made.start - _seconds(rng, 900, 20 * 3600)
     way = rng.choices(("once", "twice", "cancel", "again", "pending", "denied", "during", "after"), _WAYS)[0]
+    if way == "after" and made.approval == 1:
+        # Not drawn: an approval that comes before its registration does not tell when that was made, and somebody who
+        # registered after the end is then taken for absent for a while, which their contact keeps.
+        way = "once"
     gone = at + (made.start - at) * rng.uniform(0.2, 0.9)
     gone = gone.replace(microsecond=0)
     later = gone + (made.start - gone) * rng.uniform(0.1, 0.9)

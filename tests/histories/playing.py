@@ -19,6 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tajo.brevo import webhook
+from tajo.simulators.brevo.mails import tell_transactional
 from tajo.simulators.brevo.records import Blocked, Webhook
 from tajo.simulators.zoom.webhooks import raw_body
 from tajo.store import inbox, notes, runs
@@ -139,14 +140,16 @@ class Player:
         self.database, self.box, self.services, self.fuse = database, box, services, database.fuse
         self.queue, self.rng = Queue(self.clock), history.rng
         self.down, self.rename = 5, False
-        self.look_at = BEGIN
+        self.look_at, self.arrived = BEGIN, False
         self.told: list[str] = []
         self.opted: dict[str, datetime] = {}  # who opted out, and when
         self.learned: dict[str, tuple[datetime, frozenset[int]]] = {}  # when we could know, and their lists then
         self.posts: list[tuple[datetime, bytes, str]] = []  # Brevo's webhooks on their way
         self.worker = Worker(services, self.queue, box, name="serve")  # type: ignore[arg-type]
         services.holder = "serve"
-        for number, (kind, events) in enumerate({"marketing": webhook.MARKETING, "transactional": webhook.TRANSACTIONAL}.items(), 1):
+        for number, (kind, events) in enumerate(
+            {"marketing": webhook.MARKETING, "transactional": webhook.TRANSACTIONAL}.items(), 1
+        ):
             made = (number, "https://t.example", kind, list(events), "", False, {}, [], "email", BEGIN, BEGIN)
             self.brevo.webhooks[number] = Webhook(*made)
 
@@ -157,10 +160,12 @@ class Player:
         for name in (CONNECTED, *(f"follow_up.{rule.name}.loaded_at" for rule in followups.rules(self.services))):
             self.database.write_now(notes.put, name, long_ago)
         with self._as_the_engine():
-            for step in steps:
+            for step, follows in zip(steps, [*steps[1:], None], strict=True):
                 await self._until(step.at)
                 self.clock.now = max(self.clock.now, step.at)
                 await getattr(self, f"_{step.what.replace(' ', '_')}")(step)
+                if follows is None or (step.what, step.at) != (follows.what, follows.at):
+                    await self._drained()
             self.fuse.left = None
             await self._until(self.clock.now + 4 * HOUR)
 
@@ -215,7 +220,9 @@ class Player:
         self.told.append(f"{self.clock():%d %H:%M:%S} died")
         self.fuse.left, self.fuse.kills = None, self.fuse.kills + 1
         self.clock.now += timedelta(seconds=self.down)
-        fresh: dict[str, Any] = {name: type(getattr(self.services, name))() for name in ("zones", "noted", "closed", "unwatched", "answered")}
+        fresh: dict[str, Any] = {
+            name: type(getattr(self.services, name))() for name in ("zones", "noted", "closed", "unwatched", "answered")
+        }
         holder = "second" if self.rename and self.services.holder == "serve" else "serve"
         self.services = replace(self.services, schema=None, holder=holder, **fresh)
         self.worker = Worker(self.services, self.queue, self.box, name=holder)  # type: ignore[arg-type]
@@ -235,21 +242,23 @@ class Player:
         row = {"received_at": self.clock(), "digest": sha256(body).hexdigest(), "body": body, "headers": {}}
         keep = sa.insert(inbox.inbox).prefix_with("OR IGNORE").values(**row, state=inbox.WAITING)
         self.box.write_now(lambda connection: connection.execute(keep))
-        await self._drained()
+        self.arrived = True
 
     async def _drained(self) -> None:
         async def drain(_: Services) -> None:
             while await self.worker.drain_once():
                 pass
+            self.arrived = False
 
-        await self._alive(drain, ())
+        if self.arrived:
+            await self._alive(drain, ())
 
     async def _replay(self, step: Step) -> None:
         """The operator wants some of what came handled once more."""
         ids = self.box.read_now(inbox.ids_of)
         some = self.rng.sample(ids, min(len(ids), self.rng.choice((1, 3, len(ids)))))
         self.box.write_now(inbox.again, some, self.clock())
-        await self._drained()
+        self.arrived = True
 
     async def _sweep(self, step: Step) -> None:
         self._job("sweep", self.clock().isoformat())
@@ -269,6 +278,7 @@ class Player:
     async def _opts_out(self, step: Step) -> None:
         who, how, told = step.detail
         email = self.history.emails[who]
+        self.brevo.take_webhooks()  # of before, which are nothing to us
         if email in self.opted or not self._opt_out(email, how):
             return
         self.opted[email] = self.clock()
@@ -287,6 +297,7 @@ class Player:
             return True
         if how == "complained":
             self.brevo.blocked.append(Blocked(email, "", "contactFlaggedAsSpam", "spam", now))
+            tell_transactional(self.brevo.account, "spam", "spam", email, None)
             return True
         if not known:
             return False

@@ -72,6 +72,8 @@ def _known(history: History, steps: list[Step], number: int, meeting: Meeting, w
         outcomes = {"attended"}
     else:
         outcomes = _absent(meeting, signed)
+        if outcomes == {"no_show"} and _alone(meeting):
+            outcomes = {"no_show", "unknown"}
         if not clear:  # who cancelled may still be taken for absent, and the reverse
             outcomes |= {"no_show", "cancelled", "pending", "denied", "unknown"}
     approved = [each for each in signed if each.status == "approved" and each.cancelled_at is None]
@@ -89,6 +91,12 @@ def _absent(meeting: Meeting, signed: list) -> set[str]:  # type: ignore[type-ar
         by_link = any(each.link is not None and not each.waiting for each in meeting.stays)
         return {"unknown"} if meeting.strangers and not by_link else {"no_show"}
     return {live[-1].status} if live else {"cancelled"}
+
+
+def _alone(meeting: Meeting) -> bool:
+    """Whether the host was alone some time: Zoom has no report of that, and nobody is called absent without one."""
+    there = {each.sitting for each in meeting.stays} | {sitting for sitting, *_ in meeting.strangers}
+    return len(there) < len(meeting.sittings)
 
 
 def _is_clear(history: History, steps: list[Step], number: int, who: int) -> bool:
@@ -128,5 +136,3 @@ def consent_is_clear(history: History, steps: list[Step], who: int) -> bool:
     gone = [each for made in history.meetings for each in made.signups if each.who == who and each.cancelled_at]
     late = [each for made in history.meetings for each in made.signups if each.who == who and each.at > made.end]
     return not late and (not gone or told_in_time(steps, history.emails[who]))
-
-

@@ -80,12 +80,12 @@ def webhooks(history: History, world: World, numbers: list[int]) -> Iterator[Ste
 def _on_its_way(history: History, made: Meeting, event: Event, at: datetime) -> Iterator[Step]:
     rng, rates = history.rng, history.rates
     comes = at + SECOND
-    if "participant" in event.name:
-        comes = _in_a_burst(made, comes)
     if rng.random() < rates["late"]:
         comes += timedelta(seconds=rng.randint(300, 3 * 3600))
     elif rng.random() < rates["reordered"]:
         comes += timedelta(seconds=rng.randint(1, 90))
+    if "participant" in event.name:
+        comes = _in_a_burst(made, comes)
     yield Step(comes, "webhook", event)
     if rng.random() < rates["doubled"]:
         yield Step(comes + timedelta(seconds=rng.choice((1, 30, 4000))), "webhook", event)

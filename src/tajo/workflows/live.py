@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tajo import logs
-from tajo.core.announce import Share
 from tajo.core.errors import ConfigError, ContractError, RejectedError, TajoError, TransientError
 from tajo.core.facts import Kind
 from tajo.core.outcome import Readiness
@@ -63,9 +62,7 @@ async def _durably(name: str, *arguments: Json) -> Json:
     return await carry_out(Engine.services, Durable(), current_id(), name, arguments)
 
 
-async def carry_out(
-    services: Services, steps: Steps, workflow_id: str, name: str, arguments: Sequence[Json]
-) -> Json:
+async def carry_out(services: Services, steps: Steps, workflow_id: str, name: str, arguments: Sequence[Json]) -> Json:
     """One of the workflows above, with the arguments that it was enqueued with, the attempt perhaps left out."""
     works: dict[str, Any] = {
         "registered": partial(_registered, services, workflow_id),
@@ -298,11 +295,10 @@ async def _recorded(services: Services, kind: Kind, session_id: str, uuid: str) 
         if services.clock() - recording.told_at > services.config.events.max_age:
             return {"events": None, "problem": "nobody knows who was there"}
         return {"again_in_s": services.settle.every.total_seconds()}
-    chosen = await services.database.read(recordings.of_occurrence, held.instances) or recording
     written = await _with_link(services, held)
-    told = await telling.of_recording(services, held, Share(chosen.share_url, chosen.passcode), chosen.told_at)
+    told, recorded = await telling.of_recordings(services, [held])
     sent = await announce(services, told.announcements, too_old=told.too_old)
-    kept = await followups.plan(services, [held], recorded={held.key: chosen.told_at})
+    kept = await followups.plan(services, [held], recorded=recorded)
     return written | {"events": sent.json(), "mails": kept}
 
 
@@ -320,10 +316,22 @@ async def _with_link(services: Services, held: Held) -> dict[str, Any]:
 async def _written_and_told(services: Services, emails: set[str], held: Sequence[Held]) -> Json:
     """Contacts and lists first, then events: an automation finds the contact as it is to be."""
     written = await delivering.deliver_people(services, emails)
+    return _numbers(written) | await tell(services, emails, held)
+
+
+async def tell(services: Services, emails: Collection[str], held: Sequence[Held]) -> dict[str, Any]:
+    """What there is to tell of these sessions, now that they were read: events, questions, and mails that are kept.
+
+    Of recordings, too: a later read may say who was there when the recording was told of long ago.
+    """
     told = await telling.of_sessions(services, emails, held, await telling.quiet(services))
-    sent = await announce(services, told.announcements, too_old=told.too_old)
+    final = [each for each in held if each.readiness is Readiness.FINAL]
+    seen, recorded = await telling.of_recordings(services, final)
+    sent = await announce(services, [*told.announcements, *seen.announcements], too_old=told.too_old)
     await opt_ins.ask(services, emails)
-    return _numbers(written) | {"events": sent.json(), "mails": await followups.plan(services, held)}
+    kept = await followups.plan(services, held)
+    again = await followups.plan(services, final, recorded=recorded) if recorded else {}
+    return {"events": sent.json(), "mails": {name: count + again.get(name, 0) for name, count in kept.items()}}
 
 
 async def _held(services: Services, kind: Kind, session_id: str) -> list[Held]:
