@@ -13,13 +13,14 @@ import pytest
 
 from tajo.cli.why import narrate
 from tajo.core.errors import ConfigError, CredentialError, TransientError
-from tajo.core.facts import Kind
+from tajo.core.facts import Instance, Kind
 from tajo.core.outcome import Outcome
 from tajo.simulators.faults import Fault
-from tajo.store import letters, mails, notes, recordings, rosters
+from tajo.store import facts, letters, mails, notes, recordings, rosters
 from tajo.store.database import Database
 from tajo.store.recordings import Recorded
-from tajo.workflows import checking, followups, mailing, sending
+from tajo.workflows import checking, followups, live, mailing, sending
+from tajo.workflows.announcing import announce, release
 from tajo.workflows.mail_calls import Sent
 from tajo.workflows.stories import story
 
@@ -465,3 +466,38 @@ async def test_mails_of_a_rule_that_is_taken_out_wait_for_it_to_come_back(
         assert await send(it) == Sent()
         it.services.config = with_rules
         assert await send(it) == Sent(sent=1)
+
+
+async def test_an_event_after_a_kill_leaves_the_mails_of_before_to_their_rule(
+    mailer: Callable[..., Any], person: Callable[..., Any]
+) -> None:
+    """Killed before the answer to a call was kept; the next process tells events first, and then the rule goes on."""
+    async with mailer(person("a@example.com")) as it:
+        await plan(it)
+        await it.as_if_killed_before(3, partial(send, it))
+        assert states(it) == {"sending": 1}
+        it.clock.forward(minutes=3)
+        it.services.started_at = it.clock()
+        await announce(it.services, [])
+        assert await release(it.services) == 0
+        assert (await send(it)).sent == 1
+        assert (states(it), mailed(it)) == ({"sent": 1}, ["a@example.com"])
+
+
+async def test_whom_a_later_read_brings_gets_the_mail_about_the_recording(
+    mailer: Callable[..., Any], person: Callable[..., Any], roster: Callable[..., None]
+) -> None:
+    """Told while the report was overdue, when nobody could say who was missed; a read after that says it."""
+    async with mailer(person("a@example.com", Outcome.UNKNOWN), rules=[REPLAY]) as it:
+        end = it.clock() - 4 * HOUR
+        held = Instance("u9", end - HOUR, end)
+        it.database.write_now(facts.save_instances, Kind.WEBINAR, "9", [held])
+        told = Recorded(
+            "u9", "9", Kind.WEBINAR, "", "https://z.example/s", "", 60, transcript=False, told_at=it.clock()
+        )
+        it.database.write_now(recordings.save, told)
+        await plan(it, recorded={each.key: it.clock() for each in it.database.read_now(rosters.held)})
+        assert states(it, "replay") == {}
+        roster(it.database, person("a@example.com", Outcome.NO_SHOW))
+        await live.tell(it.services, ["a@example.com"], it.database.read_now(rosters.held))
+        assert (await send(it, "replay")).sent == 1

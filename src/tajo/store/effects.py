@@ -15,6 +15,7 @@ from tajo.store.tables import effects
 from tajo.store.upsert import insert
 
 SENDING, SENT, AMBIGUOUS, REFUSED, TOO_OLD = "sending", "sent", "ambiguous", "refused", "too_old"
+MAIL = "mail"  # the kind of effects that `mails` keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,13 @@ def give_back(connection: sa.Connection, keys: Iterable[str]) -> None:
 
 
 def left_sending(connection: sa.Connection, holder: str, before: datetime) -> list[str]:
-    """Claims from before a holder's start: it ended before it could say what became of them."""
+    """Claims from before a holder's start: it ended before it could say what became of them.
+
+    Not those of mails, which whoever sends the rule's next ones sees to their end: see `workflows.mail_calls`.
+    """
     rows = connection.execute(
         sa.select(effects.c.key)
-        .where(effects.c.state == SENDING, effects.c.holder == holder, effects.c.at < before)
+        .where(effects.c.state == SENDING, effects.c.holder == holder, effects.c.at < before, effects.c.kind != MAIL)
         .order_by(effects.c.key)
     )
     return list(rows.scalars())
@@ -82,7 +86,8 @@ def left_sending(connection: sa.Connection, holder: str, before: datetime) -> li
 
 def holders(connection: sa.Connection) -> set[str]:
     """The roles in whose name something is being sent, as far as the table knows."""
-    rows = connection.execute(sa.select(effects.c.holder).where(effects.c.state == SENDING).distinct())
+    mine = sa.and_(effects.c.state == SENDING, effects.c.kind != MAIL)
+    rows = connection.execute(sa.select(effects.c.holder).where(mine).distinct())
     return set(rows.scalars())
 
 

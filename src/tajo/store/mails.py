@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from tajo.core.followups import Wanted, key_of
 from tajo.store import erasures
 from tajo.store.chunks import in_chunks
+from tajo.store.effects import MAIL
 from tajo.store.tables import effects
 from tajo.store.upsert import insert_new, update_each
 
-MAIL = "mail"  # the kind of these effects; their name is the rule's
+# The kind of these effects is MAIL; their name is the rule's.
 WAITING, SENDING, SENT, UNCERTAIN, REFUSED = "waiting", "sending", "sent", "uncertain", "refused"
 TOO_OLD, CANCELLED, WITHDRAWN, SUPPRESSED = "too_old", "cancelled", "withdrawn", "suppressed"
 ASKED = "sent on purpose"  # why a mail goes out before its hour, or after its time

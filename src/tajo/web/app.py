@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tajo.core.errors import TajoError
-from tajo.store import effects, enginerows, heartbeats, inbox, letters, mails, notes, suppressions
+from tajo.store import effects, enginerows, heartbeats, inbox, letters, notes, suppressions
 from tajo.store.database import Database
 from tajo.store.inbox import Inbox
 from tajo.store.keys import Vault
@@ -126,7 +126,7 @@ async def _now(web: Web) -> list[Metric]:
     try:
         states, oldest = await web.inbox.database.read(inbox.counts)
         sent = await web.database.read(effects.counts, "event")
-        mailed = await web.database.read(effects.counts, mails.MAIL)
+        mailed = await web.database.read(effects.counts, effects.MAIL)
         open_ = await web.database.read(enginerows.under_way)
         barred = await web.database.read(suppressions.count)
         dead = len(await web.database.read(letters.open_letters))

@@ -16,7 +16,7 @@ from tajo.core.errors import TajoError, TransientError
 from tajo.store import mails, notes, rosters
 from tajo.store.rosters import Held
 from tajo.workflows import resting, sending
-from tajo.workflows.engine import Durable, Engine, FollowUp, workflow
+from tajo.workflows.engine import Durable, Engine, FollowUp, Steps, workflow
 from tajo.workflows.mail_calls import UNANSWERED
 from tajo.workflows.sending import PAUSE, rules
 from tajo.workflows.services import Services
@@ -88,8 +88,12 @@ def _follow_up(rule: str, subject: str, now: datetime) -> FollowUp:
 @workflow("follow-up")
 async def follow_up_workflow(rule: str, subject: str) -> Json:
     """Send what is due of one rule about one subject."""
-    services: Services = Engine.services
-    result = await Durable().run("follow-up", partial(_caught, services), rule, subject)
+    return await carry_out(Engine.services, Durable(), rule, subject)
+
+
+async def carry_out(services: Services, steps: Steps, rule: str, subject: str) -> Json:
+    """The same, by whatever steps."""
+    result = await steps.run("follow-up", partial(_caught, services), rule, subject)
     told = {**result, "name": rule, "session": subject}
     if "error" in result:
         logs.say("mails.failed", **told)

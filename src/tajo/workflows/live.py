@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tajo import logs
-from tajo.core.announce import Share
 from tajo.core.errors import ConfigError, ContractError, RejectedError, TajoError, TransientError
 from tajo.core.facts import Kind
 from tajo.core.outcome import Readiness
@@ -32,54 +31,81 @@ REACH = timedelta(hours=24)  # instances of a session that ended within it are r
 @workflow("registered")
 async def registered_workflow(kind: str, session_id: str, attempt: int = 1) -> Json:
     """Registrations came in: contacts and lists of a session that is still to come; then their events."""
-    work = partial(_registered, Engine.services, current_id())
-    return await _attempt("registered", work, Kind(kind), session_id, attempt)
+    return await _durably("registered", kind, session_id, attempt)
 
 
 @workflow("told")
 async def told_workflow(kind: str, session_id: str, imports: list[int], attempt: int = 1) -> Json:
     """Registrants were written, these imports may still be under way: when they are there, they are told."""
-    return await _attempt("told", partial(_told, Engine.services), Kind(kind), session_id, attempt, imports)
+    return await _durably("told", kind, session_id, imports, attempt)
 
 
 @workflow("started")
 async def started_workflow(kind: str, session_id: str, uuid: str, attempt: int = 1) -> Json:
     """An instance started: its registrants are told."""
-    return await _attempt("started", partial(_started, Engine.services), Kind(kind), session_id, attempt, uuid)
+    return await _durably("started", kind, session_id, uuid, attempt)
 
 
 @workflow("settle")
 async def settle_workflow(kind: str, session_id: str, attempt: int = 1) -> Json:
     """A session ended: read until its roster is final, then contacts, lists and events."""
-    return await _attempt("settle", partial(_settle, Engine.services), Kind(kind), session_id, attempt)
+    return await _durably("settle", kind, session_id, attempt)
 
 
 @workflow("recorded")
 async def recorded_workflow(kind: str, session_id: str, uuid: str, attempt: int = 1) -> Json:
     """A recording is ready: those who were, or should have been, there are told when the roster is final."""
-    return await _attempt("recorded", partial(_recorded, Engine.services), Kind(kind), session_id, attempt, uuid)
+    return await _durably("recorded", kind, session_id, uuid, attempt)
+
+
+async def _durably(name: str, *arguments: Json) -> Json:
+    return await carry_out(Engine.services, Durable(), current_id(), name, arguments)
+
+
+async def carry_out(services: Services, steps: Steps, workflow_id: str, name: str, arguments: Sequence[Json]) -> Json:
+    """One of the workflows above, with the arguments that it was enqueued with, the attempt perhaps left out."""
+    works: dict[str, Any] = {
+        "registered": partial(_registered, services, workflow_id),
+        "told": partial(_told, services),
+        "started": partial(_started, services),
+        "settle": partial(_settle, services),
+        "recorded": partial(_recorded, services),
+    }
+    kind, session_id, *more = arguments
+    takes = 1 if name in ("told", "started", "recorded") else 0
+    attempt = more[takes] if len(more) > takes else 1
+    about = (Kind(kind), session_id, attempt, *more[:takes])
+    return await _attempt(services, steps, workflow_id, name, works[name], *about)
 
 
 async def carried_out(name: str, work: Any, kind: Kind, session_id: str, attempt: int) -> Json:
     """As what follows from webhooks: for other work on one session that is tried again while a vendor is away."""
-    return await _attempt(name, work, kind, session_id, attempt)
+    return await _attempt(Engine.services, Durable(), current_id(), name, work, kind, session_id, attempt)
 
 
-async def _attempt(name: str, work: Any, kind: Kind, session_id: str, attempt: int, *more: Json) -> Json:
+async def _attempt(
+    services: Services,
+    steps: Steps,
+    workflow_id: str,
+    name: str,
+    work: Any,
+    kind: Kind,
+    session_id: str,
+    attempt: int,
+    *more: Json,
+) -> Json:
     """Do a session's work as one step; while a vendor is away, ask for it again later and free the place.
 
     What Zoom or Brevo refuses for good is a dead letter, and ends it.
     """
-    services: Services = Engine.services
     if kind not in finding.kinds(services) or (name == "recorded" and not services.connector.sync.recordings):
         return {"events": None}  # switched off: no call and no write of that family
-    steps: Steps = Durable()
     result = await steps.run(name, partial(_caught, services, name, work), kind.value, session_id, *more)
     _log(name, f"{kind.value}:{session_id}", attempt, result)
     if "again_in_s" not in result:
         return result
     if "error" not in result or attempt < MOST_ATTEMPTS:
-        again = partial(_again, services, name, current_id(), _serialised_on(name, kind, session_id))
+        again = partial(_again, services, name, workflow_id, _serialised_on(name, kind, session_id))
         delay = pause_after(result, attempt).total_seconds()
         # Only failures count: how long a session takes to settle is limited by its deadline.
         attempt = attempt + 1 if "error" in result else 1
@@ -269,11 +295,10 @@ async def _recorded(services: Services, kind: Kind, session_id: str, uuid: str) 
         if services.clock() - recording.told_at > services.config.events.max_age:
             return {"events": None, "problem": "nobody knows who was there"}
         return {"again_in_s": services.settle.every.total_seconds()}
-    chosen = await services.database.read(recordings.of_occurrence, held.instances) or recording
     written = await _with_link(services, held)
-    told = await telling.of_recording(services, held, Share(chosen.share_url, chosen.passcode), chosen.told_at)
+    told, recorded = await telling.of_recordings(services, [held])
     sent = await announce(services, told.announcements, too_old=told.too_old)
-    kept = await followups.plan(services, [held], recorded={held.key: chosen.told_at})
+    kept = await followups.plan(services, [held], recorded=recorded)
     return written | {"events": sent.json(), "mails": kept}
 
 
@@ -291,10 +316,22 @@ async def _with_link(services: Services, held: Held) -> dict[str, Any]:
 async def _written_and_told(services: Services, emails: set[str], held: Sequence[Held]) -> Json:
     """Contacts and lists first, then events: an automation finds the contact as it is to be."""
     written = await delivering.deliver_people(services, emails)
+    return _numbers(written) | await tell(services, emails, held)
+
+
+async def tell(services: Services, emails: Collection[str], held: Sequence[Held]) -> dict[str, Any]:
+    """What there is to tell of these sessions, now that they were read: events, questions, and mails that are kept.
+
+    Of recordings, too: a later read may say who was there when the recording was told of long ago.
+    """
     told = await telling.of_sessions(services, emails, held, await telling.quiet(services))
-    sent = await announce(services, told.announcements, too_old=told.too_old)
+    final = [each for each in held if each.readiness is Readiness.FINAL]
+    seen, recorded = await telling.of_recordings(services, final)
+    sent = await announce(services, [*told.announcements, *seen.announcements], too_old=told.too_old)
     await opt_ins.ask(services, emails)
-    return _numbers(written) | {"events": sent.json(), "mails": await followups.plan(services, held)}
+    kept = await followups.plan(services, held)
+    again = await followups.plan(services, final, recorded=recorded) if recorded else {}
+    return {"events": sent.json(), "mails": {name: count + again.get(name, 0) for name, count in kept.items()}}
 
 
 async def _held(services: Services, kind: Kind, session_id: str) -> list[Held]:

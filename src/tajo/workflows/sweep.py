@@ -7,9 +7,8 @@ from functools import partial
 from typing import Any
 
 from tajo.store import rosters, runs
-from tajo.workflows import delivering, followups, opt_ins, sync, telling
-from tajo.workflows.announcing import announce
-from tajo.workflows.engine import Durable, Engine, workflow
+from tajo.workflows import delivering, live, sync
+from tajo.workflows.engine import Durable, Engine, Steps, workflow
 from tajo.workflows.services import Services
 
 Json = Any
@@ -19,8 +18,11 @@ Json = Any
 async def sweep_workflow(at: datetime, context: Any) -> Json:
     """One sweep; `at` is when it was due. Also started once when the service starts."""
     del context
-    services: Services = Engine.services
-    steps = Durable()
+    return await carry_out(Engine.services, Durable(), at)
+
+
+async def carry_out(services: Services, steps: Steps, at: datetime) -> Json:
+    """The sweep that was due then."""
     moment = at if isinstance(at, datetime) else datetime.fromisoformat(str(at))
     run_id = f"sweep-{moment:%Y%m%dT%H%M%S}"
     await steps.run("begin", partial(_begin, services), run_id)
@@ -40,7 +42,4 @@ async def deliver_and_announce(services: Services, run_id: str) -> Json:
     emails = await services.database.read(runs.people, run_id)
     report = await delivering.deliver_people(services, emails)
     held = await services.database.read(rosters.held, await services.database.read(runs.sessions, run_id))
-    told = await telling.of_sessions(services, emails, held, await telling.quiet(services))
-    sent = await announce(services, told.announcements, too_old=told.too_old)
-    await opt_ins.ask(services, emails)
-    return report.json() | {"events": sent.json(), "mails": await followups.plan(services, held)}
+    return report.json() | await live.tell(services, emails, held)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from tajo.core import announce
 from tajo.core.announce import Moment, Quiet, Share, Subject, Told, together
 from tajo.core.outcome import Readiness
-from tajo.store import effects, rosters
+from tajo.store import effects, recordings, rosters
 from tajo.store.rosters import Held
 from tajo.workflows.services import Services
 
@@ -51,6 +51,17 @@ async def of_recording(services: Services, held: Held, share: Share, at: datetim
     outcomes = services.config.events.recording_ready
     mine = announce.of_recording(people, held.key, share, outcomes, at, silence)
     return together([mine, _to_operator(services, held, Moment.RECORDING_READY, silence, share)])
+
+
+async def of_recordings(services: Services, held: Sequence[Held]) -> tuple[Told, dict[str, datetime]]:
+    """recording_ready of those of these sessions that have a recording; and when each recording was told, by key."""
+    found = await services.database.read(recordings.of_occurrences, [each.key for each in held])
+    told = [
+        await of_recording(services, each, Share(one.share_url, one.passcode), one.told_at)
+        for each in held
+        if (one := found.get(each.key)) is not None
+    ]
+    return together(told), {key: one.told_at for key, one in found.items()}
 
 
 async def unsent(services: Services, occurrences: Sequence[str]) -> list[announce.Announcement]:
