@@ -9,8 +9,10 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 demo: $(VENV)/.runtime
 	$(BIN)/tajo demo
 
+# The histories play on a clock of their own, so both cores may be busy with them.
 test: lint types contracts
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore tests/histories
+	$(BIN)/python -m pytest --numprocesses 2 tests/histories
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

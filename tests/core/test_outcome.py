@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -212,6 +213,15 @@ def test_a_registration_after_the_end_is_not_of_that_occurrence() -> None:
     assert belonging(ON_TIME)(registration(minute(60)))
     assert not belonging(ON_TIME)(late)
     assert belonging(occurrence(date=SECOND))(late)
+
+
+def test_a_bare_approval_counts_as_made_when_it_was_told() -> None:
+    """No form, so no time of registering: until that is known, an approval after the end is of nobody who was missed."""
+    bare = replace(registration(), told_at=minute(61))
+    assert not belonging(ON_TIME)(bare)
+    assert belonging(ON_TIME)(replace(bare, told_at=minute(59)))
+    assert belonging(ON_TIME)(replace(bare, registered_at=minute(5), detailed_at=minute(62)))
+    assert belonging(ON_TIME)(replace(bare, detailed_at=minute(62)))
 
 
 def test_a_registration_during_a_restart_is_of_that_occurrence() -> None:

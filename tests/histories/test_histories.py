@@ -1,4 +1,4 @@
-"""Ninety histories, or those of TAJO_HISTORY_SEEDS ("1234", "0-9999"): what is promised holds after each."""
+"""Five hundred histories, or those of TAJO_HISTORY_SEEDS ("1234", "0-9999"): what is promised holds after each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .world import shown, staged, webhooks
 
 pytestmark = pytest.mark.anyio
 
-USUAL, AT_ONCE = "0-89", 10
+USUAL, AT_ONCE = "0-499", 10
 first, _, last = os.environ.get("TAJO_HISTORY_SEEDS", USUAL).partition("-")
 SEEDS = range(int(first), int(last or first) + 1)
 CHUNKS = [SEEDS[at : at + AT_ONCE] for at in range(0, len(SEEDS), AT_ONCE)]

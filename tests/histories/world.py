@@ -71,19 +71,10 @@ def webhooks(history: History, world: World, numbers: list[int]) -> Iterator[Ste
         for event in events_of(world, world.sessions[number]):
             if event.name == "recording.completed" and rng.random() < 0.3:
                 yield from _on_its_way(history, made, _moved(event), event.at + 20 * MINUTE)
-            if _ends_before_a_restart(made, event):
-                # Neither lost nor late. Where start and end of an instance are unknown, whom its joins showed is taken
-                # for absent as soon as the second instance has settled, until a sweep finds the first.
-                yield Step(event.at + SECOND, "webhook", event)
-                continue
             if rng.random() < rates["lost"]:
                 yield Step(event.at, "lost", event)
                 continue
             yield from _on_its_way(history, made, event, event.at)
-
-
-def _ends_before_a_restart(made: Meeting, event: Event) -> bool:
-    return event.name.endswith(".ended") and event.at < made.sittings[-1].start
 
 
 def _on_its_way(history: History, made: Meeting, event: Event, at: datetime) -> Iterator[Step]:

@@ -415,6 +415,24 @@ async def test_hundreds_who_join_start_nothing(line: Line) -> None:
 
 
 @pytest.mark.anyio
+async def test_who_joins_shows_that_there_is_an_instance(line: Line) -> None:
+    """Its own webhooks may be lost: then a restart of it would settle alone, and take who left before for absent.
+
+    The first start that is told counts, in any order; an end stays.
+    """
+    late, early, end = (START + timedelta(minutes=each) for each in (9, 2, 60))
+    for body in (person("left", at=late), person("joined", at=early, key="k2")):
+        line.deliver(body)
+        await line.drain()
+    assert line.main.read_now(facts.load_instances, Kind.WEBINAR, "97") == [facts.Instance("u1==", early, None)]
+    line.deliver(session("ended", at=end, start=START, end=end))
+    assert len(await line.drain()) == 1
+    line.deliver(person("joined", at=late, key="k3"))
+    await line.drain()
+    assert line.main.read_now(facts.load_instances, Kind.WEBINAR, "97") == [facts.Instance("u1==", START, end)]
+
+
+@pytest.mark.anyio
 async def test_in_batch_mode_the_tables_are_filled_and_nothing_is_started(
     database: Database, inbox_database: Database, simulators: Callable[..., Any], clock: Any
 ) -> None:

@@ -106,6 +106,8 @@ def belonging(occurrence: Occurrence) -> Callable[[Registration], bool]:
         if rehearsal or registration.occurrence_id not in dates:
             return False
         made = registration.registered_at
+        if made is None and registration.detailed_at is None:
+            made = registration.told_at  # a bare approval: who registered before it is told by the registration itself
         return ended is None or made is None or made <= ended
 
     return belongs

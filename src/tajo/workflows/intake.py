@@ -129,7 +129,7 @@ class Fold:
     def apply(self, opened: Sequence[Opened]) -> None:
         told = [(each.event, each.delivery) for each in opened]
         self._know([event for event, _ in told])
-        sightings.add(self.connection, [_sighting(event) for event, _ in told if isinstance(event, ParticipantTold)])
+        self._participants([event for event, _ in told if isinstance(event, ParticipantTold)])
         self._registrations([(event, delivery) for event, delivery in told if isinstance(event, RegistrationTold)])
         for each in opened:
             if isinstance(each.event, SessionTold):
@@ -175,8 +175,19 @@ class Fold:
             if after != before and not facts.is_read(self.connection, kind, session_id):
                 facts.save_session(self.connection, after, None)
 
+    def _participants(self, told: Sequence[ParticipantTold]) -> None:
+        """Somebody was there: so there was an instance, whose own webhooks may be lost, and its end is waited for."""
+        sightings.add(self.connection, map(_sighting, told))
+        began: dict[tuple[Kind, str, str], datetime] = {}
+        for each in told:
+            key = (each.kind, each.session_id, each.uuid)
+            start = min(moment for moment in (each.start, each.joined, each.at) if moment is not None)
+            began[key] = min(start, began.get(key, start))
+        for (kind, session_id, uuid), start in began.items():
+            self._instance(kind, session_id, Instance(uuid, start, None))
+
     def _session(self, told: SessionTold, delivery: Delivery) -> None:
-        self._instance(told)
+        self._instance(told.kind, told.session_id, Instance(told.uuid, told.start, told.end))
         session = f"{told.kind}:{told.session_id}"
         about = (told.kind.value, told.session_id)
         if told.end is None:
@@ -185,17 +196,19 @@ class Fold:
             follow = FollowUp("settle", f"settle:{told.uuid}", session, (*about, 1), self.settle_after)
         self._then(follow, delivery)
 
-    def _instance(self, told: SessionTold) -> None:
+    def _instance(self, kind: Kind, session_id: str, told: Instance) -> None:
         """The first start and the last end that webhooks tell; once the report was read, its times are what counts."""
         start, end = told.start, told.end
-        for known in facts.load_instances(self.connection, told.kind, told.session_id):
+        for known in facts.load_instances(self.connection, kind, session_id):
             if known.uuid != told.uuid:
                 continue
-            if known.end is not None and known.uuid in facts.readings(self.connection, told.kind, told.session_id):
+            if known.end is not None and known.uuid in facts.readings(self.connection, kind, session_id):
                 return
             start = min(start, known.start)
             end = max((each for each in (end, known.end) if each is not None), default=None)
-        facts.save_instances(self.connection, told.kind, told.session_id, [Instance(told.uuid, start, end)])
+            if (start, end) == (known.start, known.end):
+                return
+        facts.save_instances(self.connection, kind, session_id, [Instance(told.uuid, start, end)])
 
     def _registrations(self, told: Sequence[tuple[RegistrationTold, Delivery]]) -> None:
         """One workflow a batch and session: the last delivery of it names it, and takes everything before it along."""

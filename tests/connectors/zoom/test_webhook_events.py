@@ -530,6 +530,7 @@ def test_a_guest_who_left_as_captured() -> None:
         kind=Kind.MEETING,
         session_id="86084701483",
         uuid="de+IDqR9f3hhT9D8/NA/J1==",
+        start=datetime(2026, 7, 29, 23, 55, 56, tzinfo=UTC),
         key="73823734-9301-A7E5-36F4-684DEEF79FE5",
         joined=None,
         left=datetime(2026, 7, 30, 0, 1, 25, tzinfo=UTC),

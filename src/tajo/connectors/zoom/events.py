@@ -48,6 +48,7 @@ class ParticipantTold:
     kind: Kind
     session_id: str
     uuid: str
+    start: datetime | None  # the instance's, where the webhook has it
     key: str
     joined: datetime | None
     left: datetime | None
@@ -239,6 +240,7 @@ def _participant(kind: Kind) -> Callable[[datetime, Fields], Event]:
             kind=kind,
             session_id=_session_id(subject),
             uuid=_uuid(subject),
+            start=when(subject, "start_time"),
             key=_needed(text(person, "participant_uuid") or ident(person, "user_id"), "participant"),
             joined=when(person, "join_time"),
             left=when(person, "leave_time"),
