@@ -216,7 +216,7 @@ def test_a_registration_after_the_end_is_not_of_that_occurrence() -> None:
 
 
 def test_a_bare_approval_counts_as_made_when_it_was_told() -> None:
-    """No form, so no time of registering: until that is known, an approval after the end is of nobody who was missed."""
+    """It has no time of registering: until that is known, an approval after the end makes nobody an absentee."""
     bare = replace(registration(), told_at=minute(61))
     assert not belonging(ON_TIME)(bare)
     assert belonging(ON_TIME)(replace(bare, told_at=minute(59)))
