@@ -16,6 +16,10 @@ from tajo.cli.options import plain
 if TYPE_CHECKING:
     from tajo.simulators.world import Live
 
+FOLLOW_UPS: list[dict[str, Any]] = [
+    {"name": "thanks", "when": "webinar.attended", "send": {"template": 12}},
+    {"name": "replay", "when": "recording.ready", "to": ["no_show"], "send": {"template": 13}},
+]
 SECRET = "demo-secret-token"  # noqa: S105 - of the simulation
 SPEED = 400.0  # seconds of the webinar in one
 LINE_EVERY = timedelta(minutes=8)  # of the webinar
@@ -36,6 +40,8 @@ async def show_live(seed: int, folder: Path, configuration: Callable[..., dict[s
     zoom, brevo = ZoomSimulator(live.before, clock=clock), BrevoSimulator(clock=clock)
     for id_, name in LISTS.items():
         brevo.add_list(id_, name)
+    for rule in FOLLOW_UPS:
+        brevo.add_template(rule["send"]["template"], rule["name"])
     with serve(zoom.app) as zoom_url, serve(brevo.app) as brevo_url:
         show = _Show(live, clock, zoom, brevo, quiet=quiet)
         return await show.run(configuration(zoom, zoom_url, brevo_url, folder))
@@ -60,6 +66,7 @@ class _Show:
         zoom = settings["connectors"]["zoom"]
         zoom["settle"] = {"after": "0s", "every": "1s"}
         zoom["webhook"] = {"secret_token": SECRET}
+        settings["follow_ups"] = FOLLOW_UPS
         config = from_mapping(settings, env={})
         database = app.open_database(config)
         box = Inbox(app.open_inbox(config))
@@ -120,9 +127,15 @@ class _Show:
         give_up = asyncio.get_running_loop().time() + LONGEST_S
         while asyncio.get_running_loop().time() < give_up:
             told = Counter(each.name for each in self.brevo.events)
-            if told["zoom_recording_ready"] >= len(people):
+            if told["zoom_recording_ready"] >= len(people) <= sum(self._mailed().values()):
                 return
             await asyncio.sleep(0.1)
+
+    def _mailed(self) -> Counter[str]:
+        """Rule → how many people have its mail; who had it twice would count twice."""
+        return Counter(
+            rule["name"] for mail in self.brevo.sent_mails for rule in FOLLOW_UPS if rule["name"] in mail.tags
+        )
 
     def _end(self, webhooks: int, taken: float) -> dict[str, Any]:
         told = Counter(each.name for each in self.brevo.events)
@@ -135,7 +148,9 @@ class _Show:
             f"{webhooks} webhooks in {taken:.0f} s. Events: attended for {attended} people ({true['attended']} came), "
             f"no_show for {absent} ({true['no_show']} did not), recording_ready for {told['zoom_recording_ready']}"
         )
-        return {"webhooks": webhooks, "seconds": round(taken, 1), "events": dict(told)}
+        mailed = self._mailed()
+        self._say(f"follow-ups: thanks to {mailed['thanks']} who came, the recording to {mailed['replay']} who did not")
+        return {"webhooks": webhooks, "seconds": round(taken, 1), "events": dict(told), "mails": dict(mailed)}
 
     def _say(self, text: str) -> None:
         if not self.quiet:
