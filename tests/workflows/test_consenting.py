@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tajo.core.facts import Kind, Registration, Status
 from tajo.core.outcome import Outcome
 from tajo.core.suppression import Reason, Source, Suppression
-from tajo.store import consents, facts, ledger, letters, suppressions
-from tajo.workflows import delivering
+from tajo.store import consents, facts, ledger, letters, runs, suppressions
+from tajo.workflows import delivering, writing
 from tajo.workflows.consenting import permissions, policy
 from tajo.workflows.contacts import write_one
 from tajo.workflows.recipients import unsendable
@@ -153,7 +153,7 @@ async def test_a_plan_says_who_is_left_out_and_who_is_kept_off_lists(bench: Any,
         roster(b.database, person(KIM), person(LEE), person(CHOI, Outcome.DENIED))
         answered(b, LEE, "No")
         number = await b.start()
-        b.database.write_now(delivering.runs.add_people, number, [KIM, LEE, CHOI])
+        b.database.write_now(runs.add_people, number, [KIM, LEE, CHOI])
         told = await delivering.dry_run(b.services, number)
         shown = {each["email"]: each for each in told["writes"]}
         assert shown.keys() == {KIM, LEE}
@@ -238,7 +238,7 @@ async def test_who_opted_out_comes_back_on_no_list_by_any_later_session(bench: A
         roster(b.database, person(KIM, minutes=10))
         report = await b.deliver(KIM)
         assert KIM not in b.brevo.contacts
-        assert report["held_back"][delivering.GONE] == 1
+        assert report["held_back"][writing.GONE] == 1
         assert b.database.read_now(letters.open_letters) == []
         b.brevo.add_contact(KIM)  # and comes again, subscribed
         await b.deliver(KIM)

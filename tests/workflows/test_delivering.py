@@ -14,7 +14,7 @@ from tajo.core.outcome import Outcome
 from tajo.simulators.faults import Fault
 from tajo.store import ledger, letters, runs
 from tajo.store.database import Database
-from tajo.workflows import delivering
+from tajo.workflows import delivering, writing
 
 pytestmark = pytest.mark.anyio
 
@@ -413,7 +413,7 @@ async def test_an_attribute_that_does_not_arrive_is_an_alarm(bench: Any, roster:
     """Somebody deleted it in Brevo after we looked: an import then says nothing, and drops it."""
     async with bench() as b:
         roster(b.database, *(person(email) for email in MANY))
-        services, read = b.services, await delivering.read_schema(b.services)
+        services, read = b.services, await writing.read_schema(b.services)
         del b.brevo.attributes["MEETING_DURATION"]
         number = await b.start()
         b.database.write_now(runs.add_people, number, MANY)

@@ -19,6 +19,7 @@ from tajo.workflows import delivering, finding, followups, opt_ins, reading, tel
 from tajo.workflows.announcing import announce
 from tajo.workflows.engine import Durable, Engine, FollowUp, Steps, current_id, workflow
 from tajo.workflows.services import Services
+from tajo.workflows.writing import Report
 
 Json = Any
 
@@ -218,7 +219,7 @@ async def _told(services: Services, kind: Kind, session_id: str, imports: list[i
     return _numbers(written) | {"events": sent.json(), "mails": await followups.plan(services, held)}
 
 
-def _numbers(written: delivering.Report) -> Json:
+def _numbers(written: Report) -> Json:
     return {name: value for name, value in written.json().items() if name != "writes"}
 
 

@@ -16,7 +16,7 @@ from tajo.core.facts import Interaction, Respondent
 from tajo.core.outcome import Readiness
 from tajo.store import facts, notes, recordings, rosters
 from tajo.store.rosters import Held
-from tajo.workflows import delivering, reading
+from tajo.workflows import delivering, reading, writing
 from tajo.workflows.planning import list_ids, prepare
 from tajo.workflows.services import Services
 
@@ -140,7 +140,7 @@ async def _settled(services: Services) -> list[Held]:
 
 async def _preview(services: Services, emails: set[str]) -> Json:
     """How many contacts would be written."""
-    known = await delivering.read_schema(services)
+    known = await writing.read_schema(services)
     prepared = await services.database.read(prepare, emails, services, known, list_ids(services, known))
     operations = len(prepared.plan.operations)
     return {"to_write": operations, "unchanged": len(emails) - operations - len(prepared.refused)}

@@ -13,7 +13,7 @@ from tajo.core.facts import Kind
 from tajo.core.outcome import Outcome, Readiness
 from tajo.core.problems import problem_of
 from tajo.store import letters, notes, rosters, runs
-from tajo.workflows import delivering, finding, opt_ins, opt_outs, reading, recording, scoring
+from tajo.workflows import delivering, finding, opt_ins, opt_outs, reading, recording, scoring, writing
 from tajo.workflows.engine import Durable, Engine, Inline, Steps, workflow
 from tajo.workflows.services import Services
 
@@ -75,7 +75,7 @@ async def _recordings(services: Services, steps: Steps, run_id: str, wanted: lis
 async def _prepare(services: Services, run_id: str) -> Json:
     """Whatever is wrong with the configuration is said before Zoom is asked for anything; then who opted out or in."""
     services.schema = None  # a service runs for weeks: what Brevo has is read anew for each run
-    await delivering.read_schema(services)
+    await writing.read_schema(services)
     await opt_outs.poll(services)
     if clicked := await opt_ins.confirm(services):
         await services.database.write(runs.add_people, run_id, sorted(clicked))
