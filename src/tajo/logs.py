@@ -26,7 +26,7 @@ _ERROR = ("error", "why", "origin", "code", "exit", "retry_at")
 _FIGURES = ("created", "changed", "unchanged", "refused", "sent", "ambiguous", "too_old", "withheld")
 _RUN = ("run", "sessions", "rows", "in_review", "recovered", "unavailable", "dead_letters", *_FIGURES)
 _FOLLOWED = ("name", "session", "attempt", "rows", "again_in_s", *_ERROR, *_FIGURES)
-_MAILS = ("name", "session", "sent", "withdrawn", "suppressed", "too_old", "refused", "uncertain")
+_MAILS = ("name", "session", "sent", "drafted", "withdrawn", "suppressed", "too_old", "refused", "uncertain")
 
 # event → (its level, the keys it may have)
 EVENTS: Mapping[str, tuple[int, tuple[str, ...]]] = {

@@ -59,7 +59,7 @@ def test_the_score_stands_with_its_reasons(synced: Any) -> None:
     ran = synced.tajo("why", KIM)
     reasons = "presence 45 of 50, to the end 10 of 10, polls 8 of 15, questions 10 of 10, came before 5 of 15"
     assert f"score 78: {reasons} (version 1-" in ran.out
-    assert "1 join(s), 1 poll answered, 1 question asked" in ran.out
+    assert "1 join, 1 poll answered, 1 question asked" in ran.out
     assert score(synced, KIM) == 78
     assert "SCORE=78" in ran.out
     told = synced.tajo("why", KIM, "--json").json["sessions"][-1]

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tajo.simulators.faults import Fault
+from tajo.store import heartbeats
+from tajo.store.database import Database
+from tajo.workflows.roles import role_lock
 
 THANKS = {"name": "thanks", "when": "webinar.attended", "send": {"template": 12, "params": {"title": "topic"}}}
 MISSED = {"name": "missed", "when": "webinar.no_show", "send": {"template": 13}}
-TALLIES = {"sent", "withdrawn", "suppressed", "too_old", "refused", "uncertain"}
+SHOWN = {
+    *("rule", "subject", "topic", "template", "due", "would_get_it", "why_nobody", "only_on_purpose"),
+    *("barred", "others", "mails", "samples"),
+}
+TALLIES = {"sent", "drafted", "withdrawn", "suppressed", "too_old", "refused", "uncertain"}
 
 
 @pytest.fixture
@@ -76,7 +85,9 @@ def test_a_preview_shows_whom_the_rule_means_and_sends_nothing(here: Any) -> Non
     assert "would get it now: 1" in ran.out
     assert "for example kim@mail.example: title=봄 웨비나" in ran.out
     (told,) = here.tajo("follow-ups", "preview", "missed", webinar(here), "--json").json
-    assert set(told) == {"rule", "subject", "topic", "template", "due", "would_get_it", "barred", "mails", "samples"}
+    assert set(told) == SHOWN
+    assert "T" in told["due"]
+    assert datetime.fromisoformat(told["due"]).tzinfo is not None
     assert (told["would_get_it"], told["samples"]) == (1, [{"email": "lee@mail.example", "params": {}}])
     assert here.writes == writes
     assert mailed(here) == []
@@ -89,6 +100,27 @@ def test_a_preview_says_who_is_held_back_and_why(here: Any) -> None:
     assert "held back: 1 (suppressed: " in ran.out
     (told,) = here.tajo("follow-ups", "preview", "thanks", webinar(here), "--json").json
     assert (told["would_get_it"], list(told["barred"].values()), told["samples"]) == (0, [1], [])
+
+
+def test_a_preview_counts_those_whom_the_rule_does_not_mean(here: Any) -> None:
+    """Of six on the roster one attended."""
+    ran = here.tajo("follow-ups", "preview", "thanks", webinar(here))
+    assert "  5 others on the roster: the rule does not mean them\n" in ran.out
+    here.configure(follow_ups=[THANKS | {"if": {"topic": "여름*"}}])
+    ran = here.tajo("follow-ups", "preview", "thanks", webinar(here))
+    assert "would get it now: 0 (nobody on the roster meets the rule's conditions)" in ran.out
+    assert "by itself" not in ran.out
+
+
+def test_a_preview_says_when_the_rule_sends_nothing_by_itself(here: Any) -> None:
+    """Three days ago is within a max_age of 30 days, and before the rule was first loaded."""
+    for age, why in (("1h", "it was longer ago than max_age (1 h)"), ("30d", "before the rule was first loaded")):
+        here.configure(follow_ups=[THANKS | {"max_age": age}])
+        ran = here.tajo("follow-ups", "preview", "thanks", webinar(here))
+        assert "would get it now: 1\n" in ran.out
+        (line,) = [each for each in ran.out.splitlines() if "by itself" in each]
+        assert why in line
+        assert line.endswith("`tajo follow-ups send` does")
 
 
 @pytest.mark.parametrize("named", ["number", "key", "uuid"])
@@ -122,8 +154,8 @@ def test_send_says_in_words_what_became_of_the_mails(here: Any) -> None:
 @pytest.mark.parametrize("options", [(), ("--no-input",), ("--json",)])
 def test_send_that_cannot_ask_sends_nothing_without_yes(options: tuple[str, ...], here: Any) -> None:
     ran = here.process("follow-ups", "send", "thanks", webinar(here), *options)
-    assert (ran.code, ran.out) == (2, "")
-    assert "1 mails would go out" in ran.err
+    assert (ran.code, bool(ran.out)) == (2, "--json" in options)
+    assert "1 mail would go out" in ran.err
     assert "add --yes to send them" in ran.err
     assert mailed(here) == []
     assert here.tajo("follow-ups", "list", "--json").json["sessions"] == []
@@ -138,16 +170,34 @@ def test_a_mail_that_brevo_refuses_is_told_by_the_exit_code(here: Any) -> None:
     assert line["mails"] == {"refused": 1}
 
 
+def test_what_is_handed_to_a_running_service_is_said_in_words(here: Any) -> None:
+    database = Database(f"sqlite:///{here.folder / 'tajo.db'}")
+    with closing(database), role_lock(database, "main"):
+        database.write_now(heartbeats.beat, "main", datetime.now(UTC))
+        ran = here.tajo("follow-ups", "send", "thanks", webinar(here), "--yes")
+        assert (ran.code, ran.out) == (0, "1 mail is handed to the running service\n")
+        assert here.tajo("follow-ups", "send", "thanks", webinar(here), "--yes", "--json").json == {"asked": 1}
+    assert mailed(here) == []
+
+
 # cancel
 
 
 def test_cancel_stops_what_would_follow_until_send_undoes_it(here: Any) -> None:
     ran = here.tajo("follow-ups", "cancel", "thanks", webinar(here))
-    assert (ran.code, ran.out) == (0, "0 mail(s) cancelled\n")
+    said = "0 mails cancelled; the rule sends nothing about this session any more\n"
+    assert (ran.code, ran.out) == (0, said)
+    assert here.tajo("follow-ups", "list").out.splitlines()[-1].endswith("cancelled in advance")
+    (line,) = here.tajo("follow-ups", "list", "--json").json["sessions"]
+    assert (line["rule"], line["mails"], line["cancelled"]) == ("thanks", {}, True)
+    ran = here.tajo("follow-ups", "preview", "thanks", webinar(here))
+    assert "sends nothing about this by itself (it was cancelled by hand)" in ran.out
     assert here.tajo("follow-ups", "cancel", "thanks", webinar(here), "--json").json == {"cancelled": 0}
     assert mailed(here) == []
     assert here.tajo("follow-ups", "send", "thanks", webinar(here), "--yes").code == 0
     assert mailed(here) == ["kim@mail.example"]
+    (line,) = here.tajo("follow-ups", "list", "--json").json["sessions"]
+    assert (line["mails"], line["cancelled"]) == ({"sent": 1}, False)
 
 
 # what cannot be meant

@@ -92,7 +92,7 @@ def test_accepting_is_a_correction(here: Any) -> None:
     assert "1 changed" in ran.out
     assert status(here, LEE) == "attended"
     assert here.brevo.contacts[LEE].list_ids == {16, 17}
-    assert "35.0 of 60.0 min, 2 join(s)" in here.tajo("why", LEE).out
+    assert "35.0 of 60.0 min, 2 joins" in here.tajo("why", LEE).out
     assert list(groups(here)) == ["iphone"]
     assert here.brevo.events == []
     written = len(here.writes)

@@ -24,7 +24,7 @@ def test_an_attendee(synced: Any) -> None:
     assert ran.code == 0
     assert "webinar “봄 웨비나”" in ran.out
     assert "registered " in ran.out
-    assert "38.0 of 60.0 min, 2 join(s)" in ran.out
+    assert "38.0 of 60.0 min, 2 joins" in ran.out
     assert "outcome: attended" in ran.out
     assert "Brevo: written" in ran.out
     assert "ATTENDANCE_STATUS=attended" in ran.out
@@ -123,7 +123,7 @@ def test_what_somebody_wants_of_us(desk: Any) -> None:
     here.configure(consent={"question": "News?", "on_missing": "contact_only"})
     here.brevo.add_contact("kim@mail.example", email_blacklisted=True)
     ran = here.tajo("sync", "zoom")
-    assert "held back: suppressed: blocklisted in Brevo (1 people)" in ran.out + ran.err
+    assert "held back: suppressed: blocklisted in Brevo (1 person)" in ran.out + ran.err
     assert "held back: no consent: no answer" in ran.out + ran.err
     told = here.tajo("why", "kim@mail.example")
     assert "on lists: none of ours" in told.out

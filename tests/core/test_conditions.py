@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tajo.core import conditions
 from tajo.core.fields import FIELDS, Value
 
-NUMBER, TEXT = FIELDS["attended_percent"], FIELDS["topic"]
+NUMBER, TEXT, YES_NO = FIELDS["attended_percent"], FIELDS["topic"], FIELDS["left_early"]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,32 @@ def test_a_text_is_not_compared_as_a_number() -> None:
         conditions.comparison(TEXT, ">= 50")
 
 
+@pytest.mark.parametrize(
+    "yes", [True, "true", "yes", "Yes", "예", normalize("NFD", "예"), "= yes", "!= no", "!= 아니요"]
+)
+def test_a_yes_or_no_is_written_in_any_of_these_words(yes: str | bool) -> None:
+    made = conditions.comparison(YES_NO, yes)
+    assert (made.holds(True), made.holds(False)) == (True, False)
+
+
+@pytest.mark.parametrize("no", [False, "false", "no", "NO", "아니요", "!= yes"])
+def test_and_a_no_in_any_of_these(no: str | bool) -> None:
+    made = conditions.comparison(YES_NO, no)
+    assert (made.holds(True), made.holds(False)) == (False, True)
+
+
+@pytest.mark.parametrize("written", ["maybe", "*", "y*", "1", 1, "", "!="])
+def test_what_is_neither_is_refused_with_what_is_allowed(written: str | int) -> None:
+    with pytest.raises(ValueError, match="true or false, yes or no, 예 or 아니요"):
+        conditions.comparison(YES_NO, written)
+
+
+@pytest.mark.parametrize("written", [True, "yes", "no"])
+def test_a_number_is_neither_yes_nor_no(written: str | bool) -> None:
+    with pytest.raises(ValueError, match="is a number"):
+        conditions.comparison(NUMBER, written)
+
+
 @given(
     st.text(max_size=40),
     st.one_of(
@@ -74,7 +100,7 @@ def test_a_text_is_not_compared_as_a_number() -> None:
     ),
 )
 def test_any_text_is_a_test_or_refused_and_any_value_has_an_answer(written: str, value: Value) -> None:
-    for field in (NUMBER, TEXT):
+    for field in (NUMBER, TEXT, YES_NO):
         try:
             made = conditions.comparison(field, written)
         except ValueError:

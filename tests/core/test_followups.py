@@ -17,7 +17,7 @@ from tajo.core.contact import Entry
 from tajo.core.engagement import Weights
 from tajo.core.facts import Kind
 from tajo.core.fields import FIELDS, Terms, question
-from tajo.core.followups import Rule, Window, due, in_terms, is_too_late, meant, params
+from tajo.core.followups import Rule, Window, due, in_terms, is_meant, is_too_late, meant, params, those_within
 from tajo.core.outcome import Outcome, Readiness
 
 START = datetime(2026, 9, 1, 5, 0, tzinfo=UTC)  # 14:00 in Seoul
@@ -72,6 +72,16 @@ def test_a_no_show_of_a_report_that_never_settled_gets_no_mail() -> None:
     missed = rule(Moment.NO_SHOW)
     assert mails(missed, entry(Outcome.NO_SHOW)) == ["p0@example.com"]
     assert mails(missed, entry(Outcome.NO_SHOW, readiness=Readiness.OVERDUE)) == []
+
+
+@pytest.mark.parametrize("moment", [Moment.REGISTERED, Moment.ATTENDED, Moment.NO_SHOW, Moment.RECORDING_READY])
+@pytest.mark.parametrize("who", ["attended", "no_show", "unknown", "left_early"])
+def test_a_rule_can_mean_those_within_its_moment_and_no_others(moment: Moment, who: str) -> None:
+    left = entry(left=START + timedelta(minutes=10))
+    everybody = [left, *(entry(outcome) for outcome in Outcome)]
+    mine = rule(moment, to=frozenset({who}))
+    some = any(is_meant(mine, "a@example.com", [each], each) for each in everybody)
+    assert some is (who in those_within(moment))
 
 
 def test_nobody_who_is_excluded_or_not_settled_yet_is_meant() -> None:

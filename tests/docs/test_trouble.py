@@ -271,8 +271,8 @@ TROUBLES = [
         brevo(brevo_refusal(400, "invalid_parameter", "Invalid email address"), "POST /contacts", 1),
         ("sync zoom", "connectors status zoom"),
     ),
-    Trouble("field left out: SMS: not a valid phone number (… people)", phones, ("plan zoom",)),
-    Trouble("field left out: SMS: the number belongs to another contact (… people)", phones, ("plan zoom",)),
+    Trouble("field left out: SMS: not a valid phone number (…)", phones, ("plan zoom",)),
+    Trouble("field left out: SMS: the number belongs to another contact (…)", phones, ("plan zoom",)),
     # Configuration
     Trouble(
         "tajo.yml: there is no such file — run tajo init to make one, or name one with --config",

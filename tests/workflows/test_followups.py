@@ -14,7 +14,7 @@ import pytest
 from tajo.cli.why import narrate
 from tajo.core.errors import ConfigError, CredentialError, TransientError
 from tajo.core.facts import Instance, Kind
-from tajo.core.outcome import Outcome
+from tajo.core.outcome import Outcome, Readiness
 from tajo.simulators.faults import Fault
 from tajo.store import facts, letters, mails, notes, recordings, rosters
 from tajo.store.database import Database
@@ -178,8 +178,10 @@ async def test_a_template_that_is_missing_or_inactive_lets_the_rule_rest(
             del it.brevo.templates[12]
         else:
             it.brevo.templates[12].is_active = False
-        with pytest.raises(ConfigError, match="template 12"):
+        with pytest.raises(ConfigError, match="template 12") as caught:
             await send(it)
+        remedy = "write the number of one that exists" if active else "activate it in Brevo, or name another one"
+        assert (caught.value.hint, "rests" in caught.value.message) == (remedy, False)
         assert states(it) == {"waiting": 1}
 
 
@@ -276,6 +278,41 @@ async def test_a_recording_mail_shows_the_newest_link(mailer: Callable[..., Any]
         assert await send(it, "replay") == Sent(sent=1)
         (mail,) = it.brevo.sent_mails
         assert (mail.to, mail.params["share_url"]) == (["b@example.com"], "https://zoom.example/2")
+
+
+async def test_a_preview_shows_the_recording_or_says_that_it_is_not_there(
+    mailer: Callable[..., Any], person: Callable[..., Any]
+) -> None:
+    async with mailer(person("a@example.com"), person("b@example.com", Outcome.NO_SHOW), rules=[REPLAY]) as it:
+        rule = mailing.rule_named(it.services, "replay")
+        (held,) = await mailing.session(it.services, "9")
+        shown = (await mailing.preview(it.services, rule, held)).json()
+        assert (shown["would_get_it"], shown["why_nobody"]) == (0, "the recording is not there yet")
+        told = Recorded("u9", "9", Kind.WEBINAR, "", "https://zoom.example/1", "pw", 60, False, it.clock())
+        it.database.write_now(recordings.save, told)
+        shown = (await mailing.preview(it.services, rule, held)).json()
+        share = {"share_url": "https://zoom.example/1", "passcode": "pw"}
+        assert shown["samples"] == [{"email": "b@example.com", "params": share}]
+        assert (shown["others"], shown["why_nobody"], shown["only_on_purpose"]) == (1, None, None)
+
+
+@pytest.mark.parametrize(
+    ("readiness", "why"),
+    [(Readiness.COMING, "the session is still to come, or goes on"), (Readiness.SETTLING, "the session's report may")],
+)
+async def test_a_preview_of_a_session_that_is_not_over_says_so(
+    mailer: Callable[..., Any],
+    person: Callable[..., Any],
+    roster: Callable[..., None],
+    readiness: Readiness,
+    why: str,
+) -> None:
+    async with mailer(person("a@example.com")) as it:
+        roster(it.database, person("a@example.com", Outcome.REGISTERED), ready=readiness)
+        (held,) = await mailing.session(it.services, "9")
+        shown = (await mailing.preview(it.services, mailing.rule_named(it.services, "thanks"), held)).json()
+        assert (shown["would_get_it"], shown["others"]) == (0, None)
+        assert shown["why_nobody"].startswith(why)
 
 
 async def test_a_rule_is_previewed_cancelled_and_sent_on_purpose(
@@ -375,9 +412,15 @@ async def test_a_draft_is_left_as_a_draft(mailer: Callable[..., Any], person: Ca
     draft = ANNOUNCE | {"campaign": ANNOUNCE["campaign"] | {"mode": "draft"}}
     async with mailer(person("a@example.com"), rules=[draft]) as it:
         await plan(it)
-        assert await send(it, "announce") == Sent(sent=1)
+        assert await send(it, "announce") == Sent(drafted=1)
         (campaign,) = it.brevo.campaigns.values()
         assert campaign.status == "draft"
+        assert states(it, "announce") == {"drafted": 1}
+        await plan(it)
+        (held,) = await mailing.session(it.services, "9")
+        shown = await mailing.preview(it.services, mailing.rule_named(it.services, "announce"), held)
+        assert shown.json()["why_nobody"] == "all whom the rule means have it, or may have it"
+        assert await mailing.send(it.services, [shown]) == {"asked": 0}
 
 
 async def test_check_names_what_a_rule_lacks(mailer: Callable[..., Any], person: Callable[..., Any]) -> None:

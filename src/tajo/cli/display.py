@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from tajo.cli.options import plain
+from tajo.cli.options import counted, plain
 from tajo.workflows.progress import Counter
 
 WIDTH = 120  # where the output is no terminal, and nobody can tell how wide it is
@@ -154,10 +154,14 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
         f"{summary['changed']} changed, {summary['unchanged']} unchanged, {summary['refused']} refused"
     ]
     said += [f"{label}: {summary[name]} ({text})" for name, label, text in COUNTS if summary.get(name)]
-    said += [f"field left out: {what} ({count} people)" for what, count in summary["lost_fields"].items()]
-    said += [f"held back: {why} ({count} people)" for why, count in summary.get("held_back", {}).items()]
+    said += [f"field left out: {what} ({_people(count)})" for what, count in summary["lost_fields"].items()]
+    said += [f"held back: {why} ({_people(count)})" for why, count in summary.get("held_back", {}).items()]
     said += [plain(text) for text in (*summary["notes"], *summary["problems"])]
     return said
+
+
+def _people(count: int) -> str:
+    return counted(count, "person", "people")
 
 
 def plan_table(writes: list[Mapping[str, Any]], limit: int = 50) -> Table:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tajo.cli.options import logging, plain, print_json, read_config, shared, warn_of_others
+from tajo.cli.options import counted, logging, plain, print_json, read_config, shared, warn_of_others
 from tajo.core.errors import UsageError
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ def list_follow_ups(config_path: Path | None, as_json: bool, no_input: bool) -> 
         for each in config.follow_ups
     ]
     if as_json:
-        print_json({"rules": rules, "sessions": lines})
+        print_json({"rules": rules, "sessions": [each | {"due": _iso(each["due"])} for each in lines]})
         return 0
     for rule in rules:
         rests = f"  rests: {rule['rests']['why']}" if rule["rests"] else ""
@@ -57,10 +57,18 @@ def list_follow_ups(config_path: Path | None, as_json: bool, no_input: bool) -> 
     if not rules:
         click.echo("no follow-ups are configured: see docs/follow-ups.md")
     for line in lines:
-        mails_told = ", ".join(f"{count} {state}" for state, count in line["mails"].items())
-        due = f", due {_time(line['due'])}" if line["mails"].get("waiting") else ""
-        click.echo(plain(f"  {line['subject']:<44} {line['rule']:<20} {mails_told}{due}"))
+        click.echo(plain(f"  {line['subject']:<44} {line['rule']:<20} {', '.join(_became(line))}"))
     return 0
+
+
+def _became(line: dict[str, Any]) -> list[str]:
+    """What became of a rule's mails about one session; `cancelled` may have been said before there was any."""
+    told = [f"{count} {state}" for state, count in line["mails"].items()]
+    if line["mails"].get("waiting"):
+        told.append(f"due {_time(line['due'])}")
+    if line["cancelled"]:
+        told.append("nothing more goes out" if told else "cancelled in advance")
+    return told
 
 
 @command.command("preview")
@@ -97,12 +105,16 @@ def cancel(rule: str, session: str, config_path: Path | None, as_json: bool, no_
     del no_input
     from tajo.workflows import mailing
 
-    async def work(services: Any) -> int:
+    async def work(services: Any) -> list[int]:
         mine = mailing.rule_named(services, rule)
-        return sum([await mailing.cancel(services, mine, each) for each in await mailing.session(services, session)])
+        return [await mailing.cancel(services, mine, each) for each in await mailing.session(services, session)]
 
     stopped = _with_services(config_path, work)
-    print_json({"cancelled": stopped}) if as_json else click.echo(f"{stopped} mail(s) cancelled")
+    if as_json:
+        print_json({"cancelled": sum(stopped)})
+        return 0
+    about = "this session" if len(stopped) == 1 else f"these {len(stopped)} sessions"
+    click.echo(f"{counted(sum(stopped), 'mail')} cancelled; the rule sends nothing about {about} any more")
     return 0
 
 
@@ -134,27 +146,44 @@ def send(rule: str, session: str, yes: bool, config_path: Path | None, as_json: 
     if as_json:
         print_json(done)
     else:
-        click.echo(
-            ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in done.items() if count) or "nothing sent"
-        )
+        click.echo(_done(done))
     return 6 if done.get("refused") or done.get("uncertain") else 0
+
+
+def _done(done: dict[str, Any]) -> str:
+    """What `send` did, in words; `asked` alone are those that a running service sends."""
+    if handed := done.get("asked"):
+        return f"{counted(handed, 'mail')} {'is' if handed == 1 else 'are'} handed to the running service"
+    return ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in done.items() if count) or "nothing sent"
 
 
 def _confirmed(mails: int, no_input: bool) -> bool:
     if no_input or not sys.stdin.isatty():
-        raise UsageError(f"{mails} mails would go out", origin="follow-ups send", hint="add --yes to send them")
-    return click.confirm(f"Send {mails} mail(s)?", err=True)
+        raise UsageError(
+            f"{counted(mails, 'mail')} would go out", origin="follow-ups send", hint="add --yes to send them"
+        )
+    return click.confirm(f"Send {counted(mails, 'mail')}?", err=True)
 
 
 def _told(shown: dict[str, Any]) -> list[str]:
     lines = [f"{shown['rule']}, template {shown['template']}, about “{shown['topic']}” ({shown['subject']})"]
-    lines.append(f"  would get it now: {shown['would_get_it']}")
+    nobody = f" ({shown['why_nobody']})" if shown["why_nobody"] else ""
+    lines.append(f"  would get it now: {shown['would_get_it']}{nobody}")
+    if shown["only_on_purpose"]:
+        why = shown["only_on_purpose"]
+        lines.append(f"  the rule sends nothing about this by itself ({why}); `tajo follow-ups send` does")
     lines += [f"  held back: {count} ({why})" for why, count in shown["barred"].items()]
+    if shown["others"]:
+        lines.append(f"  {counted(shown['others'], 'other')} on the roster: the rule does not mean them")
     lines += [f"  so far: {count} {state}" for state, count in shown["mails"].items()]
     for sample in shown["samples"]:
         told = ", ".join(f"{name}={value}" for name, value in sample["params"].items())
         lines.append(f"  for example {sample['email']}: {told or 'no parameters'}")
     return lines
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def _time(moment: datetime | str | None) -> str:

@@ -87,6 +87,15 @@ def print_json(data: Any) -> None:
     click.echo(json.dumps(data, ensure_ascii=False, default=str))
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """How many, with the word for one or for many: "1 mail", "2 mails".
+
+    >>> counted(1, "mail"), counted(0, "mail"), counted(2, "person", "people")
+    ('1 mail', '0 mails', '2 people')
+    """
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def plain(text: str) -> str:
     """Text from outside, harmless on a terminal: no control or escape characters, no direction overrides, one line."""
     odd = ("Cc", "Cf", "Zl", "Zp")

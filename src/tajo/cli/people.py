@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tajo.cli.options import logging, plain, print_json, read_config, shared, warn_of_others
+from tajo.cli.options import counted, logging, plain, print_json, read_config, shared, warn_of_others
 
 
 @click.group("people")
@@ -50,8 +50,8 @@ def _show(each: dict[str, Any]) -> None:
     from tajo.cli.display import WHY
 
     start = f"{datetime.fromisoformat(each['start']):%Y-%m-%d %H:%M}"
-    shown = f"{each['id']}  “{each['name']}”, {each['minutes']} min in {each['rows']} row(s): {WHY[each['why']]}"
-    click.echo(plain(shown))
+    where = f"{each['minutes']} min in {counted(each['rows'], 'row')}"
+    click.echo(plain(f"{each['id']}  “{each['name']}”, {where}: {WHY[each['why']]}"))
     click.echo(plain(f"    {each['kind']} “{each['topic']}”, {start} UTC"))
     for other in each["suggestions"]:
         click.echo(plain(f"    {other['confidence']}: {other['email']} ({other['name']})"))

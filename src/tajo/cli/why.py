@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tajo.cli.options import plain, print_json, read_config, shared
+from tajo.cli.options import counted, plain, print_json, read_config, shared
 
 # What became of a Brevo event → how that is said; the time follows.
 EVENT_STATES = {
@@ -102,7 +102,9 @@ def _session(each: dict[str, Any]) -> list[str]:
     stays = ", ".join(f"{_clock(join)}–{_clock(leave)}" for join, leave in each["stays"])
     if stays:
         minutes, held = each["present_s"] / 60, each["held_s"] / 60
-        lines.append(f"    was there {stays}: {minutes:.1f} of {held:.1f} min, {each['joins']} join(s){_did(each)}")
+        lines.append(
+            f"    was there {stays}: {minutes:.1f} of {held:.1f} min, {counted(each['joins'], 'join')}{_did(each)}"
+        )
     if score := each["score"]:
         parts = ", ".join(f"{word} {points} of {most}" for word, points, most in score["reasons"])
         lines.append(f"    score {score['value']}: {parts} (version {score['version']})")
@@ -113,9 +115,9 @@ def _session(each: dict[str, Any]) -> list[str]:
 def _did(each: dict[str, Any]) -> str:
     """What somebody did beside being there."""
     said = ", left early" if each["left_early"] else ""
-    for name, one, many in (("polls_answered", "poll", "polls"), ("questions_asked", "question", "questions")):
+    for name, one in (("polls_answered", "poll"), ("questions_asked", "question")):
         if count := each[name]:
-            said += f", {count} {one if count == 1 else many} {name.partition('_')[2]}"
+            said += f", {counted(count, one)} {name.partition('_')[2]}"
     return said
 
 

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from datetime import time, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 from pydantic_core import InitErrorDetails, ValidationError
 
-from tajo.config.values import Duration, Kind, Number, Part, PositiveDuration, Text, refuse
+from tajo.config.values import Duration, Kind, Number, Part, PositiveDuration, Text, format_duration, refuse
 from tajo.core import conditions
 from tajo.core.announce import Moment
 from tajo.core.conditions import Comparison, Condition
 from tajo.core.facts import Kind as SessionKind
 from tajo.core.fields import FIELDS, question
 from tajo.core.fields import Field as Mappable
-from tajo.core.followups import Campaign, Rule, Window
+from tajo.core.followups import Campaign, Rule, Window, those_within
 
 When = Literal[
     "webinar.registered",
@@ -95,6 +95,15 @@ def _params(block: Any) -> tuple[tuple[str, Mappable], ...]:
     return tuple(found)
 
 
+def _written_conditions(found: tuple[Condition, ...]) -> dict[str, list[str]]:
+    """As the file has them: how a field is read is a function, which no dump of the configuration can hold."""
+    return {each.field.name: [f"{one.sign} {one.wanted}" for one in each.any_of] for each in found}
+
+
+def _written_params(found: tuple[tuple[str, Mappable], ...]) -> dict[str, str]:
+    return {name: field.name for name, field in found}
+
+
 def _clock(value: Any) -> time:
     match = re.fullmatch(rf"next\s+{_CLOCK}", value.strip()) if isinstance(value, str) else None
     if match is None:
@@ -122,9 +131,12 @@ class MailConfig(Part):
     """A transactional mail of a Brevo template."""
 
     template: Number = Field(ge=1, description="The id of an active template in Brevo.")
-    params: Annotated[tuple[tuple[str, Any], ...], BeforeValidator(_params), Kind("name: field")] = Field(
-        default=(), description="The template's parameters, each from a field; see the list of fields."
-    )
+    params: Annotated[
+        tuple[tuple[str, Any], ...],
+        BeforeValidator(_params),
+        PlainSerializer(_written_params, when_used="json"),
+        Kind("name: field"),
+    ] = Field(default=(), description="The template's parameters, each from a field; see the list of fields.")
 
 
 def _list(text: str) -> str:
@@ -147,6 +159,12 @@ class CampaignConfig(Part):
     mode: Literal["draft", "send"] = Field(default="draft", description="Leave it as a draft, or send it.")
 
 
+def _beyond(when: str, who: str, within: frozenset[str]) -> str:
+    if not within:
+        return f"cannot be {who}: {when} is before anybody could have come; take to out"
+    return f"cannot be {who}: {when} is never about them, only about {' and '.join(sorted(within))}"
+
+
 class FollowUpConfig(Part):
     """One rule. A person gets its mail at most once for each occurrence."""
 
@@ -154,9 +172,12 @@ class FollowUpConfig(Part):
         description="What the rule is called; a new name is a new rule."
     )
     when: When = Field(description="The moment that starts it.")
-    if_: Annotated[tuple[Any, ...], BeforeValidator(_conditions), Kind("field: comparison")] = Field(
-        default=(), alias="if", description="All of these have to hold: comparisons, and globs such as 제품*."
-    )
+    if_: Annotated[
+        tuple[Any, ...],
+        BeforeValidator(_conditions),
+        PlainSerializer(_written_conditions, when_used="json"),
+        Kind("field: comparison"),
+    ] = Field(default=(), alias="if", description="All of these have to hold: comparisons, and globs such as 제품*.")
     wait: Duration = Field(default=timedelta(), description="How long after the moment.")
     at: Annotated[Any, BeforeValidator(_clock), Kind("next HH:MM")] = Field(
         default=None, description="At this time of day instead, in the session's zone."
@@ -173,15 +194,44 @@ class FollowUpConfig(Part):
         default=None, description="Instead of single mails one campaign to them all."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _not_both(cls, data: Any) -> Any:
+        """Said before what either of the two lacks: one of them is to go."""
+        if isinstance(data, dict) and data.get("send") is not None and data.get("campaign") is not None:
+            raise refuse("has both send and campaign: give send or campaign, not both")
+        return data
+
     @model_validator(mode="after")
     def _one_of_each(self) -> FollowUpConfig:
         if self.at is not None and self.wait:
             raise refuse("has both wait and at: keep one of the two")
-        if (self.send is None) is (self.campaign is None):
-            raise refuse("needs send or campaign, and not both")
+        if self.send is None and self.campaign is None:
+            raise refuse("says nothing to send: give send or campaign")
         if self.campaign is not None and self.when.endswith((".registered", ".cancelled")):
             raise refuse("has a campaign, which is for sessions that are over: use send")
         return self
+
+    @model_validator(mode="after")
+    def _can_come_true(self) -> FollowUpConfig:
+        """What would silently send nothing, ever, is refused."""
+        errors = []
+        if self.wait >= self.max_age:
+            wait, most = format_duration(self.wait), format_duration(self.max_age)
+            text = f"of {wait} is not shorter than max_age, {most}, so nothing would ever be sent"
+            errors.append(_refused(("wait",), text))
+        within = those_within(self.moment)
+        for place, written in ((("to",), self.to), (("campaign", "to"), self.campaign.to if self.campaign else ())):
+            for at, who in enumerate(written):
+                if who not in within:
+                    errors.append(_refused((*place, at), _beyond(self.when, who, within)))
+        _raise(errors)
+        return self
+
+    @property
+    def moment(self) -> Moment:
+        kind, _, moment = self.when.partition(".")
+        return Moment.RECORDING_READY if kind == "recording" else Moment(moment)
 
     @property
     def template(self) -> int:
@@ -189,12 +239,11 @@ class FollowUpConfig(Part):
 
     def rule(self, ready: frozenset[str]) -> Rule:
         """The rule as the core knows it; `ready` are the outcomes that hear of recordings without a `to`."""
-        kind, _, moment = self.when.partition(".")
-        recording = kind == "recording"
+        recording = self.moment is Moment.RECORDING_READY
         return Rule(
             name=self.name,
-            kind=None if recording else SessionKind(kind),
-            moment=Moment.RECORDING_READY if recording else Moment(moment),
+            kind=None if recording else SessionKind(self.when.partition(".")[0]),
+            moment=self.moment,
             template=self.template,
             conditions=self.if_,
             wait=self.wait,

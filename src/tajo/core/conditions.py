@@ -19,12 +19,14 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
+_YES = frozenset({"true", "yes", "예"})
+_NO = frozenset({"false", "no", "아니요"})
 _COMPARED = re.compile(r"(>=|<=|!=|>|<|=)?\s*(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One comparison: `>=`, `<=`, `>` and `<` with a number; `=` and `!=` with a number or a glob (`제품*`)."""
+    """One comparison: `>=`, `<=`, `>` and `<` with a number; `=`, `!=` with a number, yes, no or a glob (`제품*`)."""
 
     sign: str
     wanted: str
@@ -70,9 +72,17 @@ def comparison(field: Field, written: str | int | float | bool) -> Comparison:
             raise ValueError(f"compares {field.name} with {sign}, but it is no number")
         if not is_number(wanted):
             raise ValueError(f'must be a number after {sign}, such as "{sign} 50"')
-    elif field.type == "float" and not is_number(wanted) and wanted not in ("yes", "no"):
+    elif field.type == "float" and not is_number(wanted):
         raise ValueError(f'must be a comparison such as ">= 50": {field.name} is a number')
-    return Comparison(sign, wanted)
+    return Comparison(sign, _answer(field, wanted) if field.type == "boolean" else wanted)
+
+
+def _answer(field: Field, wanted: str) -> str:
+    """ "yes" or "no", however it was written: anything else would hold for nobody, and nobody would notice."""
+    for answer, words in (("yes", _YES), ("no", _NO)):
+        if _plain(wanted) in words:
+            return answer
+    raise ValueError(f"must be true or false, yes or no, 예 or 아니요: {field.name} has no other values")
 
 
 def is_number(text: str) -> bool:

@@ -155,6 +155,15 @@ def _fits(rule: Rule, entry: Entry) -> bool:
     return not rule.to or entry.outcome in rule.to or (LEFT_EARLY in rule.to and left_early(entry) is True)
 
 
+def those_within(moment: Moment) -> frozenset[str]:
+    """Whom a rule's `to` may choose from what the moment is about; nobody while nothing was held yet."""
+    if moment is Moment.RECORDING_READY:
+        return frozenset({Outcome.ATTENDED.value, Outcome.NO_SHOW.value, Outcome.UNKNOWN.value, LEFT_EARLY})
+    if moment is Moment.ATTENDED:
+        return frozenset({Outcome.ATTENDED.value, LEFT_EARLY})
+    return frozenset({Outcome.NO_SHOW.value}) if moment is Moment.NO_SHOW else frozenset()
+
+
 def is_for_absentees(rule: Rule) -> bool:
     """Whether a rule's mail tells people that they were missed: it is for absentees and for nobody who came."""
     if rule.moment is Moment.RECORDING_READY:

@@ -18,6 +18,7 @@ from tajo.store.upsert import insert_new, update_each
 
 # The kind of these effects is MAIL; their name is the rule's.
 WAITING, SENDING, SENT, UNCERTAIN, REFUSED = "waiting", "sending", "sent", "uncertain", "refused"
+DRAFTED = "drafted"  # on the list of a campaign that is left as a draft; done, as what was sent is
 TOO_OLD, CANCELLED, WITHDRAWN, SUPPRESSED = "too_old", "cancelled", "withdrawn", "suppressed"
 ASKED = "sent on purpose"  # why a mail goes out before its hour, or after its time
 
@@ -171,14 +172,23 @@ def ask(connection: sa.Connection, wanted: Sequence[Wanted], now: datetime) -> i
 
 
 def overview(connection: sa.Connection, rule: str = "", subject: str = "") -> list[dict[str, Any]]:
-    """By rule and subject: how many mails are in which state, and when the first that waits is due."""
+    """By rule and subject: how many mails are in which state, and when the first that waits is due.
+
+    `cancelled` says that nothing more goes out about the subject, also where no mail had been kept yet.
+    """
+    mark = effects.c.email == ""
     first = sa.func.min(sa.case((effects.c.state == WAITING, effects.c.at)))
     statement = (
         sa.select(
-            effects.c.name, effects.c.occurrence, effects.c.state, sa.func.count().label("mails"), first.label("due")
+            effects.c.name,
+            effects.c.occurrence,
+            effects.c.state,
+            mark.label("mark"),
+            sa.func.count().label("mails"),
+            first.label("due"),
         )
-        .where(effects.c.kind == MAIL, effects.c.email != "")
-        .group_by(effects.c.name, effects.c.occurrence, effects.c.state)
+        .where(effects.c.kind == MAIL)
+        .group_by(effects.c.name, effects.c.occurrence, effects.c.state, "mark")
         .order_by(effects.c.occurrence, effects.c.name, effects.c.state)
     )
     if rule:
@@ -188,8 +198,12 @@ def overview(connection: sa.Connection, rule: str = "", subject: str = "") -> li
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in connection.execute(statement):
         line = found.setdefault(
-            (row.name, row.occurrence), {"rule": row.name, "subject": row.occurrence, "due": None, "mails": {}}
+            (row.name, row.occurrence),
+            {"rule": row.name, "subject": row.occurrence, "due": None, "mails": {}, "cancelled": False},
         )
+        if row.mark:
+            line["cancelled"] = True
+            continue
         line["mails"][row.state] = row.mails
         line["due"] = line["due"] or row.due
     return list(found.values())

@@ -32,9 +32,9 @@ async def load(services: Services) -> None:
 
 
 def _note_loaded(connection: sa.Connection, name: str, now: datetime) -> datetime:
-    known = notes.get(connection, f"follow_up.{name}.loaded_at")
+    known = notes.get(connection, sending.loaded_note(name))
     if known is None:
-        notes.put(connection, f"follow_up.{name}.loaded_at", now.isoformat())
+        notes.put(connection, sending.loaded_note(name), now.isoformat())
     return datetime.fromisoformat(known) if known else now
 
 

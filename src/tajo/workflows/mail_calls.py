@@ -33,6 +33,7 @@ class Sent:
     """What became of a rule's mails about one subject."""
 
     sent: int = 0
+    drafted: int = 0
     withdrawn: int = 0
     suppressed: int = 0
     too_old: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from tajo.brevo.api import mails as brevo
@@ -13,7 +13,7 @@ from tajo.core.announce import Moment, Share
 from tajo.core.contact import Entry
 from tajo.core.errors import ConfigError, RejectedError
 from tajo.core.followups import Rule
-from tajo.store import mails, recordings, rosters
+from tajo.store import mails, notes, recordings, rosters
 from tajo.store.mails import Kept
 from tajo.workflows import campaigns, mail_calls, recipients, resting
 from tajo.workflows.mail_calls import Ready, Sent
@@ -27,6 +27,19 @@ def rules(services: Services) -> list[Rule]:
     return [followups.in_terms(each.rule(ready), services.terms) for each in services.config.follow_ups]
 
 
+def loaded_note(name: str) -> str:
+    """The note that keeps when a rule was first loaded."""
+    return f"follow_up.{name}.loaded_at"
+
+
+async def since(services: Services, rule: Rule) -> datetime:
+    """What was before is never mailed by itself: the rule was first loaded, and Zoom connected; now until it is."""
+    loaded = await services.database.read(notes.get, loaded_note(rule.name))
+    connected = await services.connected_at()
+    now = services.clock()
+    return max(datetime.fromisoformat(loaded) if loaded else now, connected or now)
+
+
 async def required_template(services: Services, rule: Rule) -> Template:
     """The rule's template. ConfigError where there is none, or it is not active: the rule rests until it is."""
     try:
@@ -35,12 +48,12 @@ async def required_template(services: Services, rule: Rule) -> Template:
         found = None
     if found is not None and found.active:
         return found
-    what = f"Brevo has no template {rule.template}" if found is None else f"template {rule.template} is not active"
-    raise ConfigError(
-        f"{what}: the follow-up {rule.name} rests",
-        origin=origin_of(services, rule),
-        hint="activate it in Brevo, or name another one",
-    )
+    if found is None:
+        what, hint = f"Brevo has no template {rule.template}", "write the number of one that exists"
+    else:
+        what, hint = f"template {rule.template} is not active", "activate it in Brevo, or name another one"
+    text = f"{what}, and the follow-up {rule.name} sends nothing without it"
+    raise ConfigError(text, origin=origin_of(services, rule), hint=hint)
 
 
 def origin_of(services: Services, rule: Rule) -> str:
@@ -86,8 +99,10 @@ async def _campaign(services: Services, rule: Rule, template: Template, ready: S
     joined = await campaigns.run(services, rule, template, entry, people)
     keys, now = [each.kept.key for each in ready], services.clock()
     if joined:
-        report.sent += len(keys)
-        await services.database.write(mails.finish, keys, mails.SENT, now)
+        sends = rule.campaign is not None and rule.campaign.send
+        report.sent += len(keys) if sends else 0
+        report.drafted += 0 if sends else len(keys)
+        await services.database.write(mails.finish, keys, mails.SENT if sends else mails.DRAFTED, now)
     else:
         report.too_old += len(keys)
         await services.database.write(partial(mails.finish, why="the campaign had gone out"), keys, mails.TOO_OLD, now)
