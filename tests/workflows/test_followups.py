@@ -339,6 +339,23 @@ async def test_a_rule_is_previewed_cancelled_and_sent_on_purpose(
         assert await mailing.send(services, [again]) == {"asked": 0}
 
 
+async def test_who_registers_after_the_rule_was_cancelled_gets_no_mail(
+    mailer: Callable[..., Any], person: Callable[..., Any], roster: Callable[..., None]
+) -> None:
+    """A registration's mail is about the session, not about one of its dates: cancelling is, too."""
+    welcome = {"name": "welcome", "when": "webinar.registered", "send": {"template": 12}}
+    async with mailer(rules=[welcome]) as it:
+        signed_up = person("a@example.com", Outcome.REGISTERED)
+        roster(it.database, signed_up, ready=Readiness.COMING)
+        (held,) = await mailing.session(it.services, "9")
+        rule = mailing.rule_named(it.services, "welcome")
+        assert await mailing.cancel(it.services, rule, held) == 0
+        assert await plan(it) == {"kept": 0, "too_old": 0}
+        await it.deliver("a@example.com")
+        it.database.write_now(mails.ask, (await mailing.preview(it.services, rule, held)).meant.mails, it.clock())
+        assert states(it, "welcome") == {"waiting": 1}
+
+
 async def test_sending_on_purpose_sees_a_dead_process_call_to_its_end(
     mailer: Callable[..., Any], person: Callable[..., Any]
 ) -> None:

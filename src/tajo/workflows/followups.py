@@ -53,8 +53,9 @@ async def plan(services: Services, held: Sequence[Held], *, recorded: Mapping[st
     connected = await services.connected_at() or now
     for rule in mine:
         since = max(await services.database.write(_note_loaded, rule.name, now), connected)
-        for key in keys:
-            if await services.database.read(mails.is_cancelled, rule.name, key):
+        for each in held:
+            key = each.key
+            if await services.database.read(mails.is_cancelled, rule.name, sending.subject_of(rule, each)):
                 continue
             at = recorded.get(key) if recorded is not None else None
             found = followups.meant(rule, people, [key], now=now, since=since, recorded_at=at)

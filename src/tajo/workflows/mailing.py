@@ -76,7 +76,7 @@ class Preview:
         }
 
     def _why_nobody(self) -> str:
-        readiness, registering = self.held.readiness, is_about_registering(self.rule)
+        readiness, registering = self.held.readiness, sending.is_about_registering(self.rule)
         if registering and readiness in (Readiness.FINAL, Readiness.OVERDUE):
             return "the session is over"
         if not registering and readiness in NOT_YET:
@@ -122,7 +122,7 @@ async def preview(services: Services, rule: Rule, held: Held) -> Preview:
     told_at = recorded.told_at if recorded else None
     whom = partial(followups.meant, people=people, occurrences=[held.key], now=services.clock(), recorded_at=told_at)
     found = whom(replace(rule, max_age=timedelta.max), since=EVER)
-    lines = await services.database.read(mails.overview, rule.name, _subject(rule, held))
+    lines = await services.database.read(mails.overview, rule.name, sending.subject_of(rule, held))
     done = lines[0]["mails"] if lines else {}
     known = await services.database.read(_gone_out, [each.key for each in found.mails])
     fresh = tuple(each for each in found.mails if each.key not in known)
@@ -142,7 +142,7 @@ async def preview(services: Services, rule: Rule, held: Held) -> Preview:
 
 def _others(rule: Rule, held: Held, people: Mapping[str, Sequence[Entry]]) -> int | None:
     """How many on the session's roster the rule does not mean, mail or no mail, recording or none."""
-    if held.readiness in NOT_YET and not is_about_registering(rule):
+    if held.readiness in NOT_YET and not sending.is_about_registering(rule):
         return None
     return sum(
         not any(each.occurrence == held.key and followups.is_meant(rule, email, entries, each) for each in entries)
@@ -155,7 +155,7 @@ async def _only_on_purpose(services: Services, shown: Preview, whom: Callable[..
 
     What waits was in time when it was kept; what somebody asked for goes, whatever its age.
     """
-    rule, subject = shown.rule, _subject(shown.rule, shown.held)
+    rule, subject = shown.rule, sending.subject_of(shown.rule, shown.held)
     free = {each.key for each in shown.free}
     if not free:
         return ""
@@ -175,14 +175,6 @@ def _in_hours(length: timedelta) -> str:
     return f"{length / timedelta(hours=1):g} h"
 
 
-def is_about_registering(rule: Rule) -> bool:
-    return rule.moment in (Moment.REGISTERED, Moment.CANCELLED)
-
-
-def _subject(rule: Rule, held: Held) -> str:
-    return f"{held.kind}:{held.session_id}" if is_about_registering(rule) else held.key
-
-
 def _gone_out(connection: sa.Connection, keys: Sequence[str]) -> set[str]:
     """Of these keys those whose mail went out, or may have."""
     states = effects.known(connection, keys)
@@ -197,14 +189,14 @@ async def send(services: Services, shown: Sequence[Preview]) -> Json:
     asked = unanswered = 0
     for each in shown:
         asked += await services.database.write(mails.ask, each.free, services.clock())
-        subject = _subject(each.rule, each.held)
+        subject = sending.subject_of(each.rule, each.held)
         unanswered += len(await services.database.read(mails.load, each.rule.name, subject, mails.SENDING))
     if not (asked or unanswered) or await at_work(services.database, services.clock()):
         return {"asked": asked}
     report: Counter[str] = Counter()
     with role_lock(services.database, services.holder):
         for each in shown:
-            sent = await sending.send_due(services, each.rule.name, _subject(each.rule, each.held))
+            sent = await sending.send_due(services, each.rule.name, sending.subject_of(each.rule, each.held))
             report.update(sent.json())
     return dict(report)
 
@@ -212,4 +204,4 @@ async def send(services: Services, shown: Sequence[Preview]) -> Json:
 async def cancel(services: Services, rule: Rule, held: Held) -> int:
     """Nothing that waits goes out; how many mails that were."""
     stop = partial(mails.cancel, why="cancelled by hand")
-    return await services.database.write(stop, rule.name, _subject(rule, held), services.clock())
+    return await services.database.write(stop, rule.name, sending.subject_of(rule, held), services.clock())

@@ -15,6 +15,7 @@ from tajo.core.errors import ConfigError, RejectedError
 from tajo.core.followups import Rule
 from tajo.store import mails, notes, recordings, rosters
 from tajo.store.mails import Kept
+from tajo.store.rosters import Held
 from tajo.workflows import campaigns, mail_calls, recipients, resting
 from tajo.workflows.mail_calls import Ready, Sent
 from tajo.workflows.services import Services
@@ -38,6 +39,15 @@ async def since(services: Services, rule: Rule) -> datetime:
     connected = await services.connected_at()
     now = services.clock()
     return max(datetime.fromisoformat(loaded) if loaded else now, connected or now)
+
+
+def is_about_registering(rule: Rule) -> bool:
+    return rule.moment in (Moment.REGISTERED, Moment.CANCELLED)
+
+
+def subject_of(rule: Rule, held: Held) -> str:
+    """What a rule's mails about this occurrence are kept under: see `followups.subject`."""
+    return f"{held.kind}:{held.session_id}" if is_about_registering(rule) else held.key
 
 
 async def required_template(services: Services, rule: Rule) -> Template:
