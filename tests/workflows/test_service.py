@@ -337,7 +337,7 @@ async def test_who_registers_while_others_are_imported_is_written_meanwhile(
         people = [each.body["payload"]["object"]["registrant"]["email"].lower() for each in (*crowd, last)]
         it.clock.move(last.at)
         await asyncio.gather(*(it.told([each]) for each in crowd))
-        await it.until(lambda: it.brevo.calls.count(method="POST", prefix="/contacts/import") == 2)
+        await it.until(lambda: it.brevo.calls.count(method="POST", prefix="/contacts/import") >= 2)
         imported = set(people[:-1]) - set(it.brevo.contacts)
         await it.told([last])
         await it.until(lambda: people[-1] in it.brevo.contacts)
