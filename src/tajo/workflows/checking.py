@@ -25,7 +25,7 @@ from tajo.workflows.planning import list_ids
 from tajo.workflows.services import Services
 
 PARAMETER = re.compile(r"\{\{[^}]*?\bparams\.(\w+)")  # as Brevo's templates name one
-START_WAITS_S = 10.0
+START_WAITS_S = 5.0  # ours: for a Brevo that is away; meanwhile no webhook is taken
 READ = ("participants", "webinars")  # the families that a sync reads
 OPTIONAL = ("recordings", "engagement")  # what is left out where its scope is missing
 WITHOUT = {
