@@ -171,15 +171,22 @@ def is_for_absentees(rule: Rule) -> bool:
     return rule.moment is Moment.NO_SHOW
 
 
+def is_about_registering(rule: Rule) -> bool:
+    return rule.moment in (Moment.REGISTERED, Moment.CANCELLED)
+
+
 def subject(rule: Rule, entry: Entry) -> str:
-    """What a mail is about, once a person: dates of a series are registered for together."""
-    if rule.moment in (Moment.REGISTERED, Moment.CANCELLED):
-        return f"{entry.kind}:{entry.session_id}"
-    return entry.occurrence
+    """What a mail is about, once a person."""
+    return subject_of(rule, entry.kind, entry.session_id, entry.occurrence)
+
+
+def subject_of(rule: Rule, kind: Kind, session_id: str, occurrence: str) -> str:
+    """What a rule's mails about an occurrence are kept under: dates of a series are registered for together."""
+    return f"{kind}:{session_id}" if is_about_registering(rule) else occurrence
 
 
 def _happened(rule: Rule, entry: Entry, recorded_at: datetime | None) -> datetime | None:
-    if rule.moment in (Moment.REGISTERED, Moment.CANCELLED):
+    if is_about_registering(rule):
         return entry.registered_at
     if rule.moment is Moment.RECORDING_READY:
         return recorded_at

@@ -76,7 +76,7 @@ class Preview:
         }
 
     def _why_nobody(self) -> str:
-        readiness, registering = self.held.readiness, sending.is_about_registering(self.rule)
+        readiness, registering = self.held.readiness, followups.is_about_registering(self.rule)
         if registering and readiness in (Readiness.FINAL, Readiness.OVERDUE):
             return "the session is over"
         if not registering and readiness in NOT_YET:
@@ -142,7 +142,7 @@ async def preview(services: Services, rule: Rule, held: Held) -> Preview:
 
 def _others(rule: Rule, held: Held, people: Mapping[str, Sequence[Entry]]) -> int | None:
     """How many on the session's roster the rule does not mean, mail or no mail, recording or none."""
-    if held.readiness in NOT_YET and not sending.is_about_registering(rule):
+    if held.readiness in NOT_YET and not followups.is_about_registering(rule):
         return None
     return sum(
         not any(each.occurrence == held.key and followups.is_meant(rule, email, entries, each) for each in entries)

@@ -41,13 +41,8 @@ async def since(services: Services, rule: Rule) -> datetime:
     return max(datetime.fromisoformat(loaded) if loaded else now, connected or now)
 
 
-def is_about_registering(rule: Rule) -> bool:
-    return rule.moment in (Moment.REGISTERED, Moment.CANCELLED)
-
-
 def subject_of(rule: Rule, held: Held) -> str:
-    """What a rule's mails about this occurrence are kept under: see `followups.subject`."""
-    return f"{held.kind}:{held.session_id}" if is_about_registering(rule) else held.key
+    return followups.subject_of(rule, held.kind, held.session_id, held.key)
 
 
 async def required_template(services: Services, rule: Rule) -> Template:
